@@ -1,0 +1,3 @@
+"""The Trusted Registry."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,47 @@
+"""Pages of long lists: how many, and after which name.
+
+Source: OCI distribution-spec, "Listing Tags".
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from dtr.core.errors import Invalid, PageSizeInvalid
+
+PAGE_CAP: Final = 1_000
+"""The largest page that a client gets by asking for a size (items)."""
+
+UNASKED_PAGE_CAP: Final = 10_000
+"""The largest page when the client names no size (items)."""
+
+# More digits than any list has items: refused rather than capped, it is a mistake.
+_PAGE_SIZE = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The wanted part of a list in byte order: at most `limit` names strictly after `last`.
+
+    `limit` None means that the client named no size; `last` None means from the start.
+    """
+
+    limit: int | None
+    last: str | None
+
+
+def parse_page(n: str | None, last: str | None, cap: int = PAGE_CAP) -> PageRequest:
+    """Parse the query parameters `n` and `last`; a larger `n` than `cap` is lowered to it.
+
+    Raises PageSizeInvalid if `n` is not a sensible non-negative integer, and Invalid if `last` holds
+    characters that no name can hold.
+    """
+    if last and not last.isprintable():
+        raise Invalid("the parameter last holds characters that no name can hold")
+    return PageRequest(limit=None if n is None else _parse_limit(n, cap), last=last or None)
+
+
+def _parse_limit(n: str, cap: int) -> int:
+    if _PAGE_SIZE.fullmatch(n) is None:
+        raise PageSizeInvalid("the page size n must be a non-negative integer", given=n[:100])
+    return min(int(n), cap)

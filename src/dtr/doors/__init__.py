@@ -1,0 +1,1 @@
+"""Where the outside world comes in. A door translates, calls a service, and translates back."""

@@ -1,0 +1,109 @@
+"""Blob uploads: in one request, in chunks, by mount."""
+
+from dataclasses import dataclass
+
+from dtr.core.actions import Action
+from dtr.doors.dataplane.paths import Address
+from dtr.features.images.model import UploadSession
+from dtr.features.images.service import Images
+from dtr.features.images.service.uploads import Chunk
+from dtr.features.tokens.model import TokenGrant
+from dtr.oci.digest import Digest
+from dtr.oci.errors import DigestInvalid, NameInvalid
+from dtr.oci.headers import parse_upload_range
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.asgi.request import Request
+from dtr.plumbing.asgi.response import BytesResponse, Response
+
+
+def range_header(received_bytes: int) -> tuple[bytes, bytes]:
+    """Return the `Range` header of an upload: what the registry has. Nothing and one byte look the same."""
+    return (b"range", b"0-%d" % max(0, received_bytes - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class UploadHandlers:
+    """Handlers of `/v2/<name>/blobs/uploads/` and of the sessions below it."""
+
+    images: Images
+    base_url: str
+    chunk_limit_bytes: int | None
+
+    async def start(self, request: Request, address: Address, grant: TokenGrant) -> Response:
+        """POST: begin a session, take a whole blob, or mount one."""
+        name = address.repository()
+        mount = request.query.get("mount")
+        if mount is not None and await self._mount(request, name, Digest.parse(mount), grant):
+            return self._created(name, Digest.parse(mount))
+        digest = _single_digest(request)
+        if digest is not None:
+            await self.images.uploads.push_whole(name, digest, self._chunk(request))
+            return self._created(name, digest)
+        algorithm = request.query.get("digest-algorithm") or "sha256"
+        session = await self.images.uploads.start(name, algorithm)
+        return BytesResponse(202, self._session_headers(session))
+
+    async def _mount(self, request: Request, name: RepositoryName, digest: Digest, grant: TokenGrant) -> bool:
+        """Mount from where the caller may pull. What is not possible becomes an ordinary upload, without a hint."""
+        source = request.query.get("from")
+        try:
+            candidates = grant.names("repository") if source is None else {RepositoryName.parse(source).path}
+        except NameInvalid:
+            return False
+        allowed = sorted(path for path in candidates if grant.allows("repository", path, Action.PULL.value))
+        return await self.images.blobs.mount(name, digest, allowed)
+
+    async def status(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+        """GET and HEAD: how far the upload has come."""
+        session = await self.images.uploads.status(address.repository(), address.reference)
+        return BytesResponse(204, self._session_headers(session))
+
+    async def append(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+        """PATCH: the next chunk."""
+        session = await self.images.uploads.append(
+            address.repository(), address.reference, self._chunk(request)
+        )
+        return BytesResponse(202, self._session_headers(session))
+
+    async def finish(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+        """PUT: the last chunk, if any, and the digest."""
+        name, digest = address.repository(), _single_digest(request)
+        if digest is None:
+            await self.images.uploads.status(name, address.reference)
+            raise DigestInvalid("the digest parameter is missing")
+        chunk = self._chunk(request) if _has_body(request) else None
+        await self.images.uploads.finish(name, address.reference, digest, chunk)
+        return self._created(name, digest)
+
+    async def cancel(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+        """DELETE: give the upload up."""
+        await self.images.uploads.cancel(address.repository(), address.reference)
+        return BytesResponse(204)
+
+    def _chunk(self, request: Request) -> Chunk:
+        header = request.header(b"content-range")
+        span = parse_upload_range(header) if header is not None else None
+        return Chunk(request.stream(self.chunk_limit_bytes), span, request.content_length)
+
+    def _created(self, name: RepositoryName, digest: Digest) -> Response:
+        location = f"{self.base_url}/v2/{name}/blobs/{digest}".encode()
+        return BytesResponse(201, [(b"location", location), (b"docker-content-digest", str(digest).encode())])
+
+    def _session_headers(self, session: UploadSession) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"location", f"{self.base_url}/v2/{session.repository}/blobs/uploads/{session.id}".encode()),
+            (b"docker-upload-uuid", session.id.encode()),
+            range_header(session.received_bytes),
+        ]
+
+
+def _has_body(request: Request) -> bool:
+    return request.header(b"transfer-encoding") is not None or bool(request.content_length)
+
+
+def _single_digest(request: Request) -> Digest | None:
+    """Return the `digest` parameter. Raises DigestInvalid when it is malformed or given more than once."""
+    given = request.query.get_all("digest")
+    if len(given) > 1:
+        raise DigestInvalid("give one digest, not several")
+    return Digest.parse(given[0]) if given else None

@@ -1,0 +1,138 @@
+"""What the images room speaks of, and its pure rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dtr.core.errors import PreconditionFailed
+from dtr.features.repositories.model import Repository
+from dtr.oci.digest import Digest
+from dtr.oci.errors import TagImmutable
+from dtr.oci.headers import etag_matches
+from dtr.oci.manifest import Manifest
+from dtr.plumbing.db import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A manifest as it was pushed. `content` is returned byte for byte."""
+
+    repository_id: int
+    digest: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that a repository may show."""
+
+    repository_id: int
+    digest: Digest
+    size_bytes: int
+    manifest: bytes | None = None
+    """The content, where the digest is that of a manifest: those live in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSession:
+    """An upload under way. `received_bytes` is what is safe in the store and where the next chunk starts."""
+
+    id: str
+    repository: str
+    algorithm: str
+    received_bytes: int
+    hashed_bytes: int
+    """How far `digest_so_far` reaches; differs from `received_bytes` after a crash."""
+    digest_so_far: str | None
+    touched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """`If-Match` and `If-None-Match` of a tag PUT (RFC 9110 section 13), as sent."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+    def check(self, current: Mapping[str, str]) -> None:
+        """Raise PreconditionFailed unless every existing tag (name to digest) is what the client expects."""
+        found = list(current.values())
+        if self.if_match is not None and not (
+            found and all(_names(self.if_match, digest) for digest in found)
+        ):
+            raise PreconditionFailed("the tag is not what If-Match says")
+        if self.if_none_match is not None and any(_names(self.if_none_match, digest) for digest in found):
+            raise PreconditionFailed("the tag is already what If-None-Match excludes")
+
+
+def _names(header: str, digest: str) -> bool:
+    return etag_matches(header, f'"{digest}"')
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPush:
+    """A manifest about to land, as the gates see it."""
+
+    repository: Repository
+    actor: str
+    digest: Digest
+    manifest: Manifest
+    content: bytes
+    tags: tuple[str, ...]
+    current_tags: Mapping[str, str]
+    """Those of `tags` that exist already, with the digest each names now."""
+
+
+class PushGate(Protocol):
+    """Asks whether a push may land. Filled from above: immutability, quotas, policies."""
+
+    def check(self, tx: Transaction, push: ManifestPush) -> None:
+        """Raise a `Denied` with a sentence for people, or return. Runs inside the push's transaction."""
+        ...
+
+
+class ImmutableTags:
+    """Tags of a repository so marked never move; pushing again what a tag names already is no move."""
+
+    def check(self, tx: Transaction, push: ManifestPush) -> None:  # noqa: ARG002 - the gate's signature
+        """See `PushGate.check`. Raises TagImmutable."""
+        if not push.repository.immutable_tags:
+            return
+        for name, digest in push.current_tags.items():
+            if digest != str(push.digest):
+                path = push.repository.path
+                raise TagImmutable(
+                    f"tag {name} of {path} is immutable: the repository does not let tags move"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class PushedManifest:
+    """What a manifest push did."""
+
+    digest: Digest
+    tags: tuple[str, ...]
+    subject: str | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """One entry of a referrers list."""
+
+    digest: str
+    media_type: str
+    size_bytes: int
+    artifact_type: str | None
+    annotations: Mapping[str, str]
+    pushed_at_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamePage:
+    """A page of tags or repositories, and whether more follow."""
+
+    names: list[str]
+    more: bool

@@ -1,0 +1,185 @@
+"""Reading, mounting and deleting blobs."""
+
+from collections.abc import AsyncIterator, Iterable
+
+import structlog
+
+from dtr.core.clock import Clock, to_micros
+from dtr.core.errors import Unavailable
+from dtr.features.images.cache import BoundedCache, ValidatedCache
+from dtr.features.images.model import StoredBlob
+from dtr.features.images.store import blobs as store
+from dtr.features.images.store import reads
+from dtr.features.repositories import store as repositories
+from dtr.oci.digest import Digest
+from dtr.oci.errors import BlobUnknown, NameUnknown
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.blobs.driver import BlobDriver, OpenBlob
+from dtr.plumbing.blobs.errors import KeyMissing
+from dtr.plumbing.blobs.layout import blob_key
+from dtr.plumbing.db import Database, Transaction
+
+SMALL_BLOB_BYTES = 64 * 1024
+"""Up to here a blob is read whole, checked against its digest and kept in memory: image configurations mostly."""
+
+log = structlog.get_logger()
+
+
+class MemorySource:
+    """Bytes in memory as something to read in slices."""
+
+    descriptor: int | None = None
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Yield the bytes [start, stop)."""
+        yield self.content[start:stop]
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class DriverSource:
+    """A stored blob as something to read in slices, by an open file where the store has one."""
+
+    def __init__(self, driver: BlobDriver, key: str, opened: OpenBlob | None) -> None:
+        self._driver = driver
+        self._key = key
+        self._opened = opened
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open file's descriptor, if any."""
+        return self._opened.file.fileno() if self._opened is not None else None
+
+    def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Yield the bytes [start, stop)."""
+        return self._driver.read(self._key, start, stop)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+class Blobs:
+    """Blobs as repositories show them."""
+
+    def __init__(
+        self,
+        database: Database,
+        driver: BlobDriver,
+        clock: Clock,
+        *,
+        answers_bytes: int,
+        small_blob_bytes: int,
+    ) -> None:
+        self._database = database
+        self._driver = driver
+        self._clock = clock
+        self._answers: ValidatedCache[tuple[str, str], StoredBlob] = ValidatedCache(
+            database.generation, answers_bytes
+        )
+        self._small: BoundedCache[Digest, bytes] = BoundedCache(small_blob_bytes)
+
+    def find_cached(self, path: str, digest: str) -> StoredBlob | None:
+        """Return a blob of a repository if memory knows it and it is true now."""
+        return self._answers.get((path, digest))
+
+    def small_content(self, digest: Digest) -> bytes | None:
+        """Return a small blob's bytes if memory has them. The caller has checked that it may be shown."""
+        return self._small.get(digest)
+
+    async def find(self, name: RepositoryName, digest: Digest) -> StoredBlob:
+        """Find a blob in a repository. Raises BlobUnknown, or NameUnknown when there is no such repository."""
+        found = self.find_cached(name.path, str(digest))
+        if found is not None:
+            return found
+        generation = self._answers.generation()
+        found = await self._database.quick_read(lambda tx: _find(tx, name, digest))
+        self._answers.put((name.path, str(digest)), found, len(found.manifest or b""), generation)
+        return found
+
+    async def open(self, blob: StoredBlob) -> MemorySource | DriverSource:
+        """Open a found blob for reading. Raises Unavailable when what is stored is damaged or cannot be read."""
+        content = blob.manifest if blob.manifest is not None else self.small_content(blob.digest)
+        if content is None and blob.size_bytes <= SMALL_BLOB_BYTES:
+            content = await self._read_small(blob)
+        if content is not None:
+            return MemorySource(content)
+        key = blob_key(blob.digest)
+        try:
+            opened = await self._driver.open_file(key)
+            size = opened.size_bytes if opened is not None else await self._driver.size(key)
+        except KeyMissing as error:
+            raise _damaged(blob, "is missing") from error
+        if size != blob.size_bytes:
+            if opened is not None:
+                opened.close()
+            raise _damaged(blob, f"has {size} bytes instead of {blob.size_bytes}")
+        return DriverSource(self._driver, key, opened)
+
+    async def _read_small(self, blob: StoredBlob) -> bytes:
+        try:
+            content = await self._driver.read_small(blob_key(blob.digest), SMALL_BLOB_BYTES)
+        except KeyMissing as error:
+            raise _damaged(blob, "is missing") from error
+        if Digest.of(content, blob.digest.algorithm) != blob.digest:
+            raise _damaged(blob, "does not match its digest")
+        self._small.put(blob.digest, content, len(content))
+        return content
+
+    async def signed_url(self, blob: StoredBlob, lifetime_seconds: int) -> str | None:
+        """Return an address where the client can fetch the blob directly, if the store has such a thing."""
+        if blob.manifest is not None:
+            return None
+        return await self._driver.signed_url(blob_key(blob.digest), lifetime_seconds)
+
+    async def mount(self, name: RepositoryName, digest: Digest, sources: Iterable[str]) -> bool:
+        """Show a blob of one of the `sources` (paths the caller may pull) in `name` too; return whether one had it."""
+        now = self._clock.now()
+        paths = list(sources)
+
+        def write(tx: Transaction) -> bool:
+            if not paths or store.mount_source(tx, paths, digest) is None:
+                return False
+            repository = repositories.ensure(tx, name, now)
+            store.link_blob(tx, repository.id, digest, to_micros(now))
+            return True
+
+        return await self._database.write(write)
+
+    async def delete(self, name: RepositoryName, digest: Digest) -> None:
+        """Take a blob out of a repository. Raises BlobUnknown or NameUnknown."""
+
+        def write(tx: Transaction) -> None:
+            repository = repositories.find(tx, name.path)
+            if repository is None:
+                raise _name_unknown(name)
+            if not store.unlink_blob(tx, repository.id, digest):
+                raise _blob_unknown(name, digest)
+
+        await self._database.write(write)
+
+
+def _find(tx: Transaction, name: RepositoryName, digest: Digest) -> StoredBlob:
+    found = reads.find_blob(tx, name.path, digest)
+    if found is not None:
+        return found
+    raise _blob_unknown(name, digest) if reads.repository_exists(tx, name.path) else _name_unknown(name)
+
+
+def _blob_unknown(name: RepositoryName, digest: Digest) -> BlobUnknown:
+    return BlobUnknown(f"{name} has no blob {digest}", digest=str(digest))
+
+
+def _name_unknown(name: RepositoryName) -> NameUnknown:
+    return NameUnknown(f"there is no repository {name}", name=name.path)
+
+
+def _damaged(blob: StoredBlob, how: str) -> Unavailable:
+    """Refuse to serve wrong bytes; `dtr check --repair` takes the blob out so that pushing it again heals it."""
+    log.error("blob.damaged", digest=str(blob.digest), problem=how)
+    return Unavailable(f"the stored copy of {blob.digest} is damaged", retry_after_seconds=60)

@@ -1,0 +1,150 @@
+"""Resolving, pushing and deleting manifests and tags."""
+
+import asyncio
+from collections.abc import Sequence
+
+from dtr.core.clock import Clock, to_micros
+from dtr.features.images.cache import ValidatedCache
+from dtr.features.images.model import (
+    ManifestPush,
+    Preconditions,
+    PushedManifest,
+    PushGate,
+    StoredManifest,
+)
+from dtr.features.images.store import blobs as blob_store
+from dtr.features.images.store import manifests as store
+from dtr.features.images.store import reads
+from dtr.features.repositories import store as repositories
+from dtr.features.repositories.model import Repository
+from dtr.oci.digest import Digest
+from dtr.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown, NameUnknown
+from dtr.oci.manifest import Manifest, blobs_required, parse_manifest
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.db import Database, Transaction
+
+INLINE_PARSE_BYTES = 64 * 1024
+
+
+class Manifests:
+    """Manifests and tags of all repositories."""
+
+    def __init__(
+        self, database: Database, clock: Clock, gates: Sequence[PushGate], *, answers_bytes: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._gates = tuple(gates)
+        self._answers: ValidatedCache[tuple[str, str], StoredManifest] = ValidatedCache(
+            database.generation, answers_bytes
+        )
+
+    def resolve_cached(self, path: str, reference: str) -> StoredManifest | None:
+        """Return a manifest by tag or digest if memory knows it and it is true now."""
+        return self._answers.get((path, reference))
+
+    async def resolve(self, name: RepositoryName, reference: str | Digest) -> StoredManifest:
+        """Find a manifest by tag or digest. Raises ManifestUnknown, or NameUnknown without such a repository."""
+        wanted = str(reference)
+        found = self.resolve_cached(name.path, wanted)
+        if found is not None:
+            return found
+        generation = self._answers.generation()
+        found = await self._database.quick_read(lambda tx: _resolve(tx, name, wanted))
+        self._answers.put((name.path, wanted), found, len(found.content), generation)
+        return found
+
+    async def push(  # noqa: PLR0913 - one manifest PUT, spelled out
+        self,
+        name: RepositoryName,
+        content: bytes,
+        *,
+        content_type: str | None,
+        digest: Digest | None,
+        tags: tuple[str, ...],
+        actor: str,
+        preconditions: Preconditions,
+    ) -> PushedManifest:
+        """Store a manifest under its digest and set tags on it, all or nothing.
+
+        `digest` is what the address named; without one it is SHA-256. Raises DigestInvalid when the content does not
+        match it, ManifestInvalid, ManifestBlobUnknown, PreconditionFailed, and whatever a gate denies with.
+        """
+        manifest = await _parse(content, content_type)
+        found = Digest.of(content, digest.algorithm if digest is not None else "sha256")
+        if digest is not None and found != digest:
+            raise DigestInvalid("the manifest does not match the digest in the address", given=str(digest))
+        now = self._clock.now()
+
+        def write(tx: Transaction) -> tuple[str, ...]:
+            repository = repositories.ensure(tx, name, now)
+            current = store.current_tags(tx, repository.id, tags)
+            preconditions.check(current)
+            push = ManifestPush(repository, actor, found, manifest, content, tags, current)
+            warnings = _check_references(tx, repository, manifest)
+            for gate in self._gates:
+                gate.check(tx, push)
+            store.save_manifest(tx, push, to_micros(now))
+            repositories.note_push(tx, repository.id, now)
+            return warnings
+
+        warnings = await self._database.write(write)
+        subject = str(manifest.subject.digest) if manifest.subject is not None else None
+        return PushedManifest(found, tags, subject, warnings)
+
+    async def delete(self, name: RepositoryName, reference: str | Digest) -> None:
+        """Delete a tag, or a manifest with every tag on it. Raises ManifestUnknown or NameUnknown."""
+
+        def write(tx: Transaction) -> None:
+            repository = repositories.find(tx, name.path)
+            if repository is None:
+                raise _name_unknown(name)
+            delete = store.delete_manifest if isinstance(reference, Digest) else store.delete_tag
+            if not delete(tx, repository.id, str(reference)):
+                raise _manifest_unknown(name, str(reference))
+
+        await self._database.write(write)
+
+
+async def _parse(content: bytes, content_type: str | None) -> Manifest:
+    """Parse a manifest; a large one, perhaps made to be slow, on a thread."""
+    if len(content) <= INLINE_PARSE_BYTES:
+        return parse_manifest(content, content_type)
+    return await asyncio.to_thread(parse_manifest, content, content_type)
+
+
+def _resolve(tx: Transaction, name: RepositoryName, reference: str) -> StoredManifest:
+    found = reads.resolve(tx, name.path, reference)
+    if found is not None:
+        return found
+    raise (
+        _manifest_unknown(name, reference) if reads.repository_exists(tx, name.path) else _name_unknown(name)
+    )
+
+
+def _check_references(tx: Transaction, repository: Repository, manifest: Manifest) -> tuple[str, ...]:
+    """Check that everything the manifest needs is in the repository; return advice about sizes that differ."""
+    blobs = blobs_required(manifest)
+    sizes = blob_store.linked_sizes(tx, repository.id, (str(blob.digest) for blob in blobs))
+    missing = [str(blob.digest) for blob in blobs if str(blob.digest) not in sizes]
+    children = [str(child.digest) for child in manifest.manifests]
+    if children and not repository.allow_missing_children:
+        present = store.present_manifests(tx, repository.id, children)
+        missing += [digest for digest in children if digest not in present]
+    if missing:
+        raise ManifestBlobUnknown(digests=list(dict.fromkeys(missing)))
+    differing = [blob for blob in blobs if sizes[str(blob.digest)] != blob.size_bytes]
+    if differing and repository.strict_sizes:
+        raise ManifestInvalid(f"the size of {differing[0].digest} is not that of the stored blob")
+    return tuple(
+        f"{blob.digest} has {sizes[str(blob.digest)]} bytes, the manifest says {blob.size_bytes}"
+        for blob in differing
+    )
+
+
+def _manifest_unknown(name: RepositoryName, reference: str) -> ManifestUnknown:
+    return ManifestUnknown(f"{name} has no manifest {reference}", reference=reference)
+
+
+def _name_unknown(name: RepositoryName) -> NameUnknown:
+    return NameUnknown(f"there is no repository {name}", name=name.path)

@@ -1,0 +1,105 @@
+"""The tables of the images room.
+
+repository ─┬─< blob_link >── blob
+            ├─< manifest ──< manifest_reference
+            └─< tag ──> manifest
+upload          (a session names its repository by path: the repository may not exist yet)
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+
+from dtr.plumbing.db import ByteOrderedText, metadata
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("digest", ByteOrderedText, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+    Column("verified_at", BigInteger),
+    Column("quarantined_at", BigInteger),
+)
+"""Content that is in the blob store. A quarantined one is damaged: it is shown nowhere until pushed again."""
+
+blob_link = Table(
+    "blob_link",
+    metadata,
+    Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", ByteOrderedText, ForeignKey("blob.digest"), primary_key=True),
+    Column("linked_at", BigInteger, nullable=False),
+    Index("ix_blob_link_digest", "digest"),
+)
+"""A blob was pushed or mounted into a repository, which may show it."""
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", ByteOrderedText, primary_key=True),
+    Column("repository", ByteOrderedText, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("hashed_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("digest_so_far", Text),
+    Column("started_at", BigInteger, nullable=False),
+    Column("touched_at", BigInteger, nullable=False),
+    Column("writer", Text),
+    Column("writer_until", BigInteger),
+    Index("ix_upload_touched_at", "touched_at"),
+)
+"""An upload session. One writer at a time holds it, by a lease."""
+
+manifest = Table(
+    "manifest",
+    metadata,
+    Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", ByteOrderedText, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("artifact_type", ByteOrderedText),
+    Column("subject_digest", ByteOrderedText),
+    Column("annotations", Text, nullable=False),
+    Column("pushed_at", BigInteger, nullable=False),
+    Column("pushed_by", Text, nullable=False),
+    Column("pulls", BigInteger, nullable=False, server_default="0"),
+    Column("last_pulled_at", BigInteger),
+    Index("ix_manifest_subject", "repository_id", "subject_digest", "pushed_at", "digest"),
+)
+
+manifest_reference = Table(
+    "manifest_reference",
+    metadata,
+    Column("repository_id", Integer, primary_key=True),
+    Column("manifest_digest", ByteOrderedText, primary_key=True),
+    Column("digest", ByteOrderedText, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Index("ix_manifest_reference_digest", "repository_id", "digest"),
+    ForeignKeyConstraint(
+        ["repository_id", "manifest_digest"],
+        ["manifest.repository_id", "manifest.digest"],
+        ondelete="CASCADE",
+    ),
+)
+"""What a manifest refers to: `config`, `layer` or `manifest`. Read by everything that walks image graphs."""
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("repository_id", Integer, primary_key=True),
+    Column("name", ByteOrderedText, primary_key=True),
+    Column("digest", ByteOrderedText, nullable=False),
+    Column("tagged_at", BigInteger, nullable=False),
+    Column("tagged_by", Text, nullable=False),
+    Index("ix_tag_digest", "repository_id", "digest"),
+    ForeignKeyConstraint(
+        ["repository_id", "digest"], ["manifest.repository_id", "manifest.digest"], ondelete="CASCADE"
+    ),
+)

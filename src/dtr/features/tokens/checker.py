@@ -1,0 +1,83 @@
+"""Checks the tokens that requests carry: in memory, without the database."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from dtr.core.clock import Clock
+from dtr.core.errors import Unauthorized
+from dtr.features.tokens.keys import KeyRingStore
+from dtr.features.tokens.model import TokenGrant, TokenRules, triples
+from dtr.plumbing.crypto import tokens
+from dtr.plumbing.crypto.tokens import TokenInvalid
+
+REMEMBERED_TOKENS: Final = 2048
+"""Verified tokens kept in memory; the oldest makes room."""
+
+LONGEST_REMEMBERED_BYTES: Final = 4096
+"""Longer tokens are verified each time, so that a few odd clients cannot fill the memory."""
+
+_SCHEME: Final = b"bearer "
+
+
+class TokenChecker:
+    """Turns an `Authorization` header into what its bearer may do."""
+
+    def __init__(self, keys: KeyRingStore, rules: TokenRules, clock: Clock) -> None:
+        self._keys = keys
+        self._rules = rules
+        self._leeway = timedelta(seconds=rules.leeway_seconds)
+        self._clock = clock
+        self._verified: dict[bytes, tuple[TokenGrant, datetime]] = {}
+
+    def peek(self, authorization: bytes) -> TokenGrant | None:
+        """Return what a token allows if it was verified before and is still good; None otherwise."""
+        remembered = self._verified.get(authorization)
+        if remembered is None or self._clock.now() >= remembered[1]:
+            return None
+        return remembered[0]
+
+    async def check(self, authorization: bytes) -> TokenGrant:
+        """Return what the header's token allows.
+
+        Raises Unauthorized: with the detail `reason="invalid_token"` (RFC 6750, section 3.1) if the token is
+        expired, forged or otherwise not good, without it if the header holds no bearer token at all.
+        """
+        grant = self.peek(authorization)
+        if grant is None:
+            grant = await self._verify(authorization)
+            self._remember(authorization, grant)
+        return grant
+
+    async def _verify(self, authorization: bytes) -> TokenGrant:
+        if authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise Unauthorized("this needs a bearer token")
+        token = authorization[len(_SCHEME) :].strip().decode("latin-1")
+        try:
+            return _grant(await self._claims(token))
+        except TokenInvalid as error:
+            raise Unauthorized(f"the token is not valid: {error}", reason="invalid_token") from error
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        ring = await self._keys.ring()
+        if tokens.key_id(token) not in ring:
+            ring = await self._keys.ring_after_unknown_key()
+        rules = self._rules
+        return tokens.verify(
+            token, ring, rules.issuer, rules.service, self._clock.now(), leeway_seconds=rules.leeway_seconds
+        )
+
+    def _remember(self, authorization: bytes, grant: TokenGrant) -> None:
+        if len(authorization) > LONGEST_REMEMBERED_BYTES:
+            return
+        self._verified[authorization] = (grant, grant.expires_at + self._leeway)
+        if len(self._verified) > REMEMBERED_TOKENS:
+            del self._verified[next(iter(self._verified))]
+
+
+def _grant(claims: dict[str, Any]) -> TokenGrant:
+    return TokenGrant(
+        subject=claims["sub"],
+        expires_at=datetime.fromtimestamp(claims["exp"], tz=UTC),
+        granted=triples(claims.get("access")),
+        denied=triples(claims.get("dtr_denied")),
+    )

@@ -1,0 +1,134 @@
+"""Issues tokens: decides what a caller gets of the scopes that it asks for, and signs that."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from dtr.core.actions import Action, Scope
+from dtr.core.clock import Clock
+from dtr.core.errors import Unauthorized
+from dtr.core.ids import new_id
+from dtr.core.principal import Principal
+from dtr.features.access.model import AccessPolicy, granted_actions, may_list_catalog
+from dtr.features.repositories.service import Repositories
+from dtr.features.tokens import store
+from dtr.features.tokens.keys import KeyRingStore
+from dtr.features.tokens.model import (
+    CATALOG,
+    LAST_USED_STEP,
+    MAX_DENIED,
+    REGISTRY,
+    REPOSITORY,
+    IssuedToken,
+    ScopeAnswer,
+    TokenRules,
+    access_claim,
+    answer_scopes,
+    base_type,
+    hash_of_token,
+    label_of,
+    new_refresh_token,
+)
+from dtr.oci.errors import NameInvalid
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.crypto import tokens
+from dtr.plumbing.db import Database
+
+
+class TokenService:
+    """Gives out access tokens and refresh tokens."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it needs, each of another type
+        self,
+        database: Database,
+        repositories: Repositories,
+        keys: KeyRingStore,
+        clock: Clock,
+        rules: TokenRules,
+        policy: AccessPolicy,
+    ) -> None:
+        self._database = database
+        self._repositories = repositories
+        self._keys = keys
+        self._clock = clock
+        self._rules = rules
+        self._policy = policy
+
+    async def issue(self, principal: Principal, scopes: Iterable[Scope]) -> IssuedToken:
+        """Sign a token with what `principal` gets of `scopes`. Asking for more than that is no error."""
+        wanted = list(scopes)
+        allowed = await self._allowed(principal, wanted)
+        answers = answer_scopes(wanted, allowed)
+        issued_at = self._clock.now().replace(microsecond=0)
+        ring = await self._keys.ring_to_sign()
+        return IssuedToken(
+            token=tokens.sign(self._claims(principal, answers, issued_at), ring.active),
+            granted=tuple(answer.granted for answer in answers if answer.granted.actions),
+            issued_at=issued_at,
+            expires_in_seconds=self._rules.lifetime_seconds,
+        )
+
+    async def new_refresh_token(self, principal: Principal, label: str) -> str:
+        """Make a refresh token for the account of `principal`; `label` says which client asked."""
+        if principal.account_id is None:
+            raise Unauthorized("a refresh token needs a user")
+        account_id, now = principal.account_id, self._clock.now()
+        token = new_refresh_token()
+        await self._database.write(
+            lambda tx: store.insert_refresh_token(tx, account_id, hash_of_token(token), label_of(label), now)
+        )
+        return token
+
+    async def redeem(self, refresh_token: str) -> Principal:
+        """Return the caller that a refresh token stands for, with its present rights. Raises Unauthorized."""
+        now = self._clock.now()
+        token_hash = hash_of_token(refresh_token)
+        found = await self._database.quick_read(lambda tx: store.find_token(tx, token_hash, now))
+        if found is None:
+            raise Unauthorized("the refresh token is unknown, revoked, or was not used for too long")
+        if now - found.last_used_at >= LAST_USED_STEP:
+            await self._database.write(lambda tx: store.note_use(tx, found.id, now), durable=False)
+        return found.principal
+
+    async def _allowed(
+        self, principal: Principal, scopes: list[Scope]
+    ) -> Callable[[Scope], frozenset[Action]]:
+        """Return a function from a scope to the actions allowed on it. One query reads all repositories."""
+        names = {scope.name: name for scope in scopes if (name := _repository_name(scope)) is not None}
+        facts = await self._repositories.facts(names.values())
+
+        def allowed(scope: Scope) -> frozenset[Action]:
+            name = names.get(scope.name) if base_type(scope) == REPOSITORY else None
+            if name is not None:
+                return granted_actions(principal, name, facts.get(name), self._policy)
+            may_list = (scope.type, scope.name) == (REGISTRY, CATALOG) and may_list_catalog(principal)
+            return frozenset({Action.ALL}) if may_list else frozenset()
+
+        return allowed
+
+    def _claims(
+        self, principal: Principal, answers: list[ScopeAnswer], issued_at: datetime
+    ) -> dict[str, Any]:
+        """Build the claims. Source: Docker registry v2 token specification; RFC 7519, section 4.1."""
+        expires_at = issued_at + timedelta(seconds=self._rules.lifetime_seconds)
+        return {
+            "iss": self._rules.issuer,
+            "sub": principal.name or "",
+            "aud": self._rules.service,
+            "exp": int(expires_at.timestamp()),
+            "nbf": int(issued_at.timestamp()),
+            "iat": int(issued_at.timestamp()),
+            "jti": new_id(),
+            "access": access_claim(answer.granted for answer in answers),
+            "dtr_denied": access_claim(answer.denied for answer in answers)[:MAX_DENIED],
+        }
+
+
+def _repository_name(scope: Scope) -> RepositoryName | None:
+    """Return the repository that a scope is about; None for other resources and for malformed names."""
+    if base_type(scope) != REPOSITORY:
+        return None
+    try:
+        return RepositoryName.parse(scope.name)
+    except NameInvalid:
+        return None

@@ -1,0 +1,161 @@
+"""The rows of refresh tokens and of signing keys: all SQL of this room."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+    true,
+)
+
+from dtr.core.clock import from_micros, to_micros
+from dtr.core.ids import new_id
+from dtr.core.principal import Principal
+from dtr.features.tokens.model import REFRESH_IDLE, REFRESH_KEPT, GeneratedBy
+from dtr.plumbing.db import Transaction, metadata
+
+client_token_table: Final = Table(
+    "client_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("generated_by", Text, nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("is_active", Boolean, nullable=False, server_default=true()),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    Index(None, "account_id", "generated_by", "last_used_at"),
+)
+
+signing_key_table: Final = Table(
+    "signing_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+)
+
+INSERT_TOKEN = text("""
+INSERT INTO client_token (id, account_id, token_hash, generated_by, label, created_at, last_used_at)
+VALUES (:id, :account_id, :token_hash, :generated_by, :label, :now, :now)
+""")
+
+# The token's row by its unique hash, the account by primary key; both must be active.
+FIND_TOKEN = text("""
+SELECT t.id AS token_id, t.last_used_at, a.id AS account_id, a.name, a.is_admin
+  FROM client_token t
+  JOIN account a ON a.id = t.account_id
+ WHERE t.token_hash = :token_hash
+   AND t.is_active = TRUE
+   AND t.last_used_at > :idle_since
+   AND a.is_active = TRUE
+""")
+
+NOTE_USE = text("UPDATE client_token SET last_used_at = :now WHERE id = :id")
+
+# What nobody uses any more, and what is too much.
+# Index: client_token(account_id, generated_by, last_used_at).
+DROP_UNUSED = text("""
+DELETE FROM client_token
+ WHERE account_id = :account_id AND generated_by = :generated_by
+   AND (last_used_at <= :idle_since
+        OR last_used_at < (SELECT last_used_at FROM client_token
+                            WHERE account_id = :account_id AND generated_by = :generated_by
+                            ORDER BY last_used_at DESC LIMIT 1 OFFSET :kept))
+""")
+
+# Index: client_token(account_id, generated_by, last_used_at).
+REVOKE_TOKENS = text(
+    "DELETE FROM client_token WHERE account_id = :account_id AND generated_by = :generated_by"
+)
+
+LIST_KEYS = text("SELECT kid, sealed_key, created_at, retired_at FROM signing_key ORDER BY created_at, kid")
+
+INSERT_KEY = text("""
+INSERT INTO signing_key (kid, sealed_key, created_at) VALUES (:kid, :sealed_key, :created_at)
+""")
+
+RETIRE_KEYS = text("UPDATE signing_key SET retired_at = :now WHERE retired_at IS NULL")
+
+DROP_RETIRED_KEYS = text("DELETE FROM signing_key WHERE retired_at < :before")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientToken:
+    """A refresh token that is good, and the account that it stands for."""
+
+    id: str
+    principal: Principal
+    last_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A signing key as it lies in the database: the private half is sealed."""
+
+    kid: str
+    sealed_key: bytes
+    created_at: datetime
+    retired_at: datetime | None
+
+
+def insert_refresh_token(
+    tx: Transaction, account_id: str, token_hash: str, label: str, now: datetime
+) -> None:
+    """Add a refresh token; drop those of the account that are unused for too long or too many."""
+    owner = {"account_id": account_id, "generated_by": GeneratedBy.AUTO}
+    token = {"id": new_id(), "token_hash": token_hash, "label": label, "now": to_micros(now)}
+    tx.execute(INSERT_TOKEN, owner | token)
+    tx.execute(DROP_UNUSED, owner | {"idle_since": to_micros(now - REFRESH_IDLE), "kept": REFRESH_KEPT - 1})
+
+
+def find_token(tx: Transaction, token_hash: str, now: datetime) -> ClientToken | None:
+    """Return the token with this hash if it and its account are active and it was used recently enough."""
+    parameters = {"token_hash": token_hash, "idle_since": to_micros(now - REFRESH_IDLE)}
+    row = tx.execute(FIND_TOKEN, parameters).one_or_none()
+    if row is None:
+        return None
+    principal = Principal(row.account_id, row.name, is_admin=bool(row.is_admin))
+    return ClientToken(row.token_id, principal, from_micros(row.last_used_at))
+
+
+def note_use(tx: Transaction, token_id: str, now: datetime) -> None:
+    """Record that a token was used."""
+    tx.execute(NOTE_USE, {"id": token_id, "now": to_micros(now)})
+
+
+def revoke_refresh_tokens(tx: Transaction, account_id: str) -> None:
+    """Drop every refresh token of an account: its password changed, or it was disabled."""
+    tx.execute(REVOKE_TOKENS, {"account_id": account_id, "generated_by": GeneratedBy.AUTO})
+
+
+def list_keys(tx: Transaction) -> list[StoredKey]:
+    """Return every signing key, oldest first."""
+    return [
+        StoredKey(
+            row.kid,
+            bytes(row.sealed_key),
+            from_micros(row.created_at),
+            None if row.retired_at is None else from_micros(row.retired_at),
+        )
+        for row in tx.execute(LIST_KEYS)
+    ]
+
+
+def replace_active_key(tx: Transaction, key: StoredKey, drop_retired_before: datetime) -> None:
+    """Make `key` the active one, retire the others, and drop those retired before a moment."""
+    created_at = to_micros(key.created_at)
+    tx.execute(RETIRE_KEYS, {"now": created_at})
+    tx.execute(INSERT_KEY, {"kid": key.kid, "sealed_key": key.sealed_key, "created_at": created_at})
+    tx.execute(DROP_RETIRED_KEYS, {"before": to_micros(drop_retired_before)})

@@ -1,0 +1,1 @@
+"""How bytes, rows, requests and jobs move. Plumbing knows no feature."""

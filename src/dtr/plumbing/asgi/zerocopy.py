@@ -1,0 +1,117 @@
+"""Sending files by the kernel (sendfile) beside an asyncio transport."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+PIECE_BYTES = 4 * 1024 * 1024
+"""The most that one call moves, so that many downloads take turns."""
+
+
+class FileSender:
+    """Writes file slices to the socket of a transport whose own buffer is empty.
+
+    uvloop does not offer `sendfile` and owns the socket, so the sender works on a duplicate of its descriptor: the
+    kernel's socket is the same, the event loop's book-keeping is not disturbed.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        original: socket.socket = transport.get_extra_info("socket")
+        self._socket = socket.socket(fileno=os.dup(original.fileno()))
+        self._socket.settimeout(0)
+        self._sending = False
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def close(self) -> None:
+        """Give the duplicate back. A send that is under way ends with a ConnectionError first.
+
+        The descriptor is never closed while a thread may use it: its number could belong to another client by then.
+        """
+        self._closed = True
+        if self._waiter is not None:
+            _set(self._waiter)
+        if not self._sending:
+            self._socket.close()
+
+    async def send(self, head: bytes, fd: int, offset: int, count: int, progress: Callable[[], None]) -> None:
+        """Write `head`, then `count` bytes of `fd` from `offset`. Raises ConnectionError when the client is gone.
+
+        `progress` is called whenever bytes went out. The caller keeps `fd` open until this returns.
+        """
+        self._check_open()
+        self._sending = True
+        try:
+            while self._transport.get_write_buffer_size():
+                await self._writable()
+            await self._send_head(head)
+            await self._send_slice(fd, offset, offset + count, progress)
+        finally:
+            self._sending = False
+            if self._closed:
+                self._socket.close()
+
+    async def _send_slice(self, fd: int, offset: int, end: int, progress: Callable[[], None]) -> None:
+        while offset < end:
+            self._check_open()
+            sent = await self._in_thread(fd, offset, min(PIECE_BYTES, end - offset))
+            if sent < 0:
+                await self._writable()
+            elif sent == 0:
+                raise ConnectionError("the file ended before the slice did")
+            else:
+                offset += sent
+                progress()
+
+    async def _in_thread(self, fd: int, offset: int, count: int) -> int:
+        """Move a piece on a thread. A cancelled caller still waits for it, since it uses descriptors."""
+        piece = self._loop.run_in_executor(None, self._send_piece, fd, offset, count)
+        try:
+            return await asyncio.shield(piece)
+        except asyncio.CancelledError:
+            await asyncio.wait([piece])
+            raise
+
+    async def _send_head(self, head: bytes) -> None:
+        view = memoryview(head)
+        while view:
+            self._check_open()
+            try:
+                view = view[self._socket.send(view, socket.MSG_MORE | socket.MSG_NOSIGNAL) :]
+            except BlockingIOError:
+                await self._writable()
+
+    def _send_piece(self, fd: int, offset: int, count: int) -> int:
+        """Move bytes until the socket is full; -1 when it takes nothing now."""
+        try:
+            return os.sendfile(self._socket.fileno(), fd, offset, count)
+        except BlockingIOError:
+            return -1
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.ENOTCONN):
+                raise ConnectionError("the client is gone") from error
+            raise
+
+    async def _writable(self) -> None:
+        self._check_open()
+        self._waiter = self._loop.create_future()
+        self._loop.add_writer(self._socket.fileno(), _set, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            self._loop.remove_writer(self._socket.fileno())
+            self._waiter = None
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConnectionError("the client is gone")
+
+
+def _set(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,10 @@
+"""The metadata database: transactions, group commit, the few dialect differences, migrations.
+
+Owns the table `content_generation` and the file lock beside an SQLite database. Everything else in the
+database belongs to the rooms; each declares its tables on `metadata` and keeps its SQL in its `store.py`.
+"""
+
+from dtr.plumbing.db.database import Database, Transaction, open_database
+from dtr.plumbing.db.schema import ByteOrderedText, metadata
+
+__all__ = ["ByteOrderedText", "Database", "Transaction", "metadata", "open_database"]

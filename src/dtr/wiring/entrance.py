@@ -1,0 +1,110 @@
+"""The doors of a worker process as one ASGI application, and the fast lane beside it."""
+
+from dataclasses import dataclass
+
+from dtr.core.errors import Denied, RegistryError
+from dtr.core.ids import new_id
+from dtr.doors.dataplane.authorization import Authorizer
+from dtr.doors.dataplane.blobs import Redirects
+from dtr.doors.dataplane.door import DataPlane
+from dtr.doors.dataplane.fastlane import FastLane
+from dtr.doors.health import Health, HealthDoor
+from dtr.doors.tokenservice import TokenDoor, parse_basic
+from dtr.oci.errors import answer_for, error_body
+from dtr.plumbing.asgi.application import Application, RequestIds
+from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
+from dtr.plumbing.asgi.request import Request
+from dtr.plumbing.asgi.routing import Router
+from dtr.plumbing.telemetry.logs import bind_request_id
+from dtr.plumbing.telemetry.metrics import Metrics
+from dtr.plumbing.telemetry.observer import RequestObserver
+from dtr.settings.tree import Settings
+from dtr.wiring.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where requests come in."""
+
+    application: Application
+    lane: FastLane
+
+
+def build_entrance(
+    settings: Settings,
+    parts: Parts,
+    metrics: Metrics,
+    observer: RequestObserver,
+    ca_certificate: bytes | None,
+) -> Entrance:
+    """Build the application that serves everything, and the lane for what memory can answer."""
+    authorizer = Authorizer(parts.checker, settings.tokens.service, settings.external_url)
+    data_plane = DataPlane(
+        parts.images,
+        authorizer,
+        redirects=Redirects(
+            settings.storage.redirect_above_bytes, settings.storage.redirect_lifetime_seconds
+        ),
+        chunk_limit_bytes=settings.uploads.chunk_limit_bytes,
+        base_url=settings.external_url or "",
+        read_only=settings.read_only,
+    )
+    tokens = TokenDoor(parts.accounts, parts.token_service, parts.keys, settings.tokens.service)
+    health = _health_door(settings, parts, metrics, ca_certificate)
+    ids = RequestIds()
+    rates = RateLimiter(settings.limits.request_rate, settings.limits.request_burst)
+    application = Application(
+        Router([*tokens.routes(), *health.routes()], [data_plane, tokens]),
+        render=_render,
+        observer=observer,
+        ids=ids,
+        pace=BodyPace(settings.limits.body_idle_seconds, settings.limits.min_body_rate_bytes),
+        proxies=ProxyTrust(tuple(map(str, settings.network.trusted_proxies))),
+        rates=rates,
+        caller_of=lambda request: _caller(parts, request),
+        bind_log_context=bind_request_id,
+    )
+    common = application.fixed_headers("https" if settings.tls.enabled else "http", data_plane)
+    lane = FastLane(parts.images, parts.checker, observer, ids, common, is_open=not rates.enabled)
+    return Entrance(application, lane)
+
+
+def _render(error: RegistryError) -> tuple[int, bytes]:
+    return answer_for(error)[0], error_body(error)
+
+
+def _caller(parts: Parts, request: Request) -> str:
+    """Whom a request counts for: the account, else the address."""
+    header = request.header(b"authorization")
+    grant = parts.checker.peek(header) if header is not None else None
+    return f"account {grant.subject}" if grant is not None and grant.subject else request.client_host
+
+
+def _health_door(
+    settings: Settings, parts: Parts, metrics: Metrics, ca_certificate: bytes | None
+) -> HealthDoor:
+    async def database_answers() -> None:
+        await parts.database.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar_one())
+
+    async def storage_takes_writes() -> None:
+        probe = new_id()
+        await parts.driver.create_upload(probe)
+        await parts.driver.discard_upload(probe)
+
+    async def keys_open() -> None:
+        await parts.keys.ring()
+
+    async def only_admins(request: Request) -> None:
+        basic = parse_basic(request.header(b"authorization") or b"")
+        principal = await parts.accounts.authenticate(basic.name, basic.password, request.client_host)
+        if not principal.is_admin:
+            raise Denied("metrics are for administrators here")
+
+    checks = {"database": database_answers, "storage": storage_takes_writes, "signing keys": keys_open}
+    return HealthDoor(
+        Health(checks),
+        metrics,
+        ca_certificate,
+        only_admins if settings.metrics.require_admin else None,
+        metrics_enabled=settings.metrics.enabled,
+    )

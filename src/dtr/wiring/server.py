@@ -1,0 +1,30 @@
+"""`dtr serve`: prepare once, then keep workers running."""
+
+import time
+from functools import partial
+
+import click
+
+from dtr.plumbing.asgi.listening import bind_listening_socket
+from dtr.plumbing.asgi.supervisor import supervise
+from dtr.plumbing.telemetry.logs import configure_logs
+from dtr.plumbing.telemetry.shared_counters import SharedCounters
+from dtr.settings.tree import Settings
+from dtr.wiring.startup import prepare, welcome
+from dtr.wiring.worker import work
+
+
+def serve(settings: Settings) -> int:
+    """Run the registry until it is told to stop; return the exit code."""
+    started_at = time.time()
+    configure_logs(settings.logs.level, settings.logs.format)
+    listening = bind_listening_socket(settings.listen.host, settings.listen.port)
+    preparation = prepare(settings)
+    counters = SharedCounters(settings.run_directory / "metrics")
+    counters.clear()
+    host, port = listening.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    click.echo(welcome(settings, address, preparation.generated_password))
+    return supervise(
+        settings.workers, partial(work, settings, preparation, listening, started_at), counters.retire
+    )

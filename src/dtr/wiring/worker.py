@@ -1,0 +1,111 @@
+"""One worker process, from fork to stop."""
+
+import asyncio
+import sys
+import time
+from socket import socket
+
+import structlog
+import uvloop
+
+from dtr import __version__
+from dtr.plumbing.asgi.connections import ConnectionLimits
+from dtr.plumbing.asgi.server import WorkerServer, repeat
+from dtr.plumbing.telemetry.access import AccessLog, console_line, json_line, write_to_stderr
+from dtr.plumbing.telemetry.counters import Connections
+from dtr.plumbing.telemetry.logs import is_console
+from dtr.plumbing.telemetry.metrics import Metrics
+from dtr.plumbing.telemetry.observer import RequestObserver
+from dtr.plumbing.telemetry.shared_counters import SharedCounters
+from dtr.settings.tree import Settings
+from dtr.wiring.entrance import build_entrance
+from dtr.wiring.parts import Parts, build_parts, opened
+from dtr.wiring.startup import Preparation
+
+FLUSH_PULLS_SECONDS = 5.0
+EXPIRE_UPLOADS_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+def work(
+    settings: Settings, preparation: Preparation, listening: socket, started_at: float, index: int
+) -> None:
+    """Serve until SIGTERM. `started_at` is when the server started, in seconds since the epoch."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, preparation, listening, started_at, index))
+
+
+async def _serve(
+    settings: Settings, preparation: Preparation, listening: socket, started_at: float, index: int
+) -> None:
+    async with opened(build_parts(settings, f"worker.{index}.")) as parts:
+        await parts.keys.load()
+        await parts.images.uploads.free_leases_of_predecessor()
+        server: WorkerServer | None = None
+
+        def connections() -> Connections:
+            return _connections(server) if server is not None else Connections()
+
+        shared = SharedCounters(settings.run_directory / "metrics")
+        metrics = Metrics(shared, __version__, started_at, connections=connections)
+        access_log = _access_log(settings)
+        entrance = build_entrance(
+            settings, parts, metrics, RequestObserver(access_log, metrics), preparation.ca_certificate
+        )
+        server = WorkerServer(entrance.application, entrance.lane, _limits(settings), preparation.tls)
+        await metrics.start()
+        if access_log is not None:
+            await access_log.start()
+        background = _background(parts)
+        try:
+            await server.run(listening)
+        finally:
+            for task in background:
+                task.cancel()
+            await parts.images.pulls.flush()
+            await metrics.close()
+            if access_log is not None:
+                await access_log.close()
+
+
+def _background(parts: Parts) -> list[asyncio.Task[None]]:
+    """Start what a worker does beside answering requests."""
+
+    def note(error: BaseException) -> None:
+        log.error("worker.background_failed", exc_info=error)
+
+    return [
+        asyncio.create_task(repeat(FLUSH_PULLS_SECONDS, parts.images.pulls.flush, note)),
+        asyncio.create_task(repeat(EXPIRE_UPLOADS_SECONDS, parts.images.uploads.expire, note)),
+    ]
+
+
+def _access_log(settings: Settings) -> AccessLog | None:
+    if not settings.logs.access:
+        return None
+    render = console_line if is_console(settings.logs.format, sys.stderr) else json_line
+    return AccessLog(render, write_to_stderr, time.time)
+
+
+def _limits(settings: Settings) -> ConnectionLimits:
+    limits = settings.limits
+    return ConnectionLimits(
+        header_bytes=limits.header_bytes,
+        header_seconds=limits.header_seconds,
+        keep_alive_seconds=limits.keep_alive_seconds,
+        stalled_seconds=limits.body_idle_seconds,
+        connections=limits.max_connections,
+    )
+
+
+def _connections(server: WorkerServer) -> Connections:
+    phases = server.connection_phases()
+    return Connections(
+        accepted=server.census.accepted,
+        handled=server.census.handled,
+        requests=server.total_requests(),
+        reading=phases["reading"],
+        writing=phases["writing"],
+        waiting=phases["waiting"],
+    )
