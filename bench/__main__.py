@@ -13,7 +13,7 @@ import orjson
 from bench import table
 from bench.contents import KIB, MEGABYTE
 from bench.kinds import DOCKER_REGISTRY, DTR, YARDSTICK, Kind
-from bench.limits import measure_memory, measure_start
+from bench.limits import START, measure_memory, measure_start
 from bench.load import load
 from bench.measure import Effort, measure
 from bench.peers import NotStarted, Peer
@@ -25,7 +25,7 @@ from bench.wire import WrongAnswer
 from bench.works import Stock, all_works, new_stock
 from bench.yardstick import LARGE_BYTES
 
-_QUICK: Final = Effort(rounds=2, seconds=0.8)
+_QUICK: Final = Effort(rounds=2, seconds=0.6)
 _FULL: Final = Effort(rounds=5, seconds=2)
 _YARDSTICK_SECONDS: Final = 0.5
 _KINDS: Final[tuple[Kind, ...]] = (DTR, DOCKER_REGISTRY)
@@ -52,7 +52,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     kinds = {kind.name: kind for kind in _KINDS}
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: below 90 seconds")
     parser.add_argument("--big", action="store_true", help="also push and pull 4 GiB and measure the memory")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only works whose names contain TEXT")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only lines whose names contain TEXT")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all samples to FILE")
     for option, default in (("--subject", "dtr"), ("--peer", "docker-registry")):
         parser.add_argument(option, choices=kinds, default=default, help=f"default {default}")
@@ -95,12 +95,12 @@ def _start_both(kinds: tuple[Kind, Kind], core: int, stock: Stock, stack: ExitSt
 
 
 def _measure_limits(options: argparse.Namespace, core: int, effort: Effort, report: Report) -> None:
-    if options.only not in "start":
-        return
-    report.limits.append(measure_start(options.kinds, core, effort.rounds))
+    if options.only in START:
+        report.limits.append(measure_start(options.kinds, core, effort.rounds))
     if options.big:
         report.limits.extend(measure_memory(options.kinds, core))
-    print("\n" + table.limit_header())
+    if report.limits:
+        print("\n" + table.limit_header())
     for limit in report.limits:
         print(table.limit_line(limit))
 

@@ -15,6 +15,8 @@ from bench.process import peak_memory_bytes, reset_peak_memory
 from bench.scripts import upload_by_patch
 from bench.works import PUSHED, SCOPES
 
+START: Final = "start to first answer"
+
 _BIG_BYTES: Final = 4 * GIB
 _BLOCK_BYTES: Final = GIB // 8
 
@@ -41,7 +43,7 @@ def measure_start(kinds: tuple[Kind, Kind], core: int, rounds: int) -> Limit:
     """Measure the time from starting a server, on an empty directory, to its first answer."""
     pairs = [[_in_new_directory(kind, core, _start_seconds) for kind in kinds] for _ in range(rounds)]
     ours, theirs = zip(*pairs, strict=True)
-    return Limit("start to first answer", "s", 2, ours, theirs)
+    return Limit(START, "s", 2, ours, theirs)
 
 
 def measure_memory(kinds: tuple[Kind, Kind], core: int) -> Iterator[Limit]:

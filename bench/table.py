@@ -15,7 +15,7 @@ from bench.measure import Row, Sample
 CLIENT_BOUND: Final = 0.9
 """A load generator that computes for more of the time than this measures itself."""
 
-_WIDTHS: Final = (29, 27, 27, 21, 9, 7, 17, 17, 15, 6)
+_WIDTHS: Final = (30, 27, 27, 21, 9, 7, 17, 17, 15, 6)
 _TITLES: Final = (
     "work",
     "ours (min-max)",
@@ -85,7 +85,7 @@ def line(row: Row) -> str:
             _latency(row.ours),
             _latency(row.theirs),
             _cpu(row),
-            f"{_busiest(row):.0%}",
+            _client(row),
         )
     )
 
@@ -136,5 +136,7 @@ def _cpu_of(samples: Sequence[Sample]) -> str:
     return f"{median(used):.2f}" if used else ""
 
 
-def _busiest(row: Row) -> float:
-    return max(sample.client_busy for sample in (*row.ours, *row.theirs))
+def _client(row: Row) -> str:
+    """Return how busy the load generator was; a mark says that the line is about it, not the servers."""
+    busiest = max(sample.client_busy for sample in (*row.ours, *row.theirs))
+    return f"{busiest:.0%}{' !' if busiest > CLIENT_BOUND else ''}"

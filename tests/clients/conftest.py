@@ -49,7 +49,7 @@ def docker_of_nobody(root: None, registry: Registry, tmp_path_factory: Folders) 
     if not has_ipv6_loopback():
         pytest.skip("docker checks no certificates on 127.0.0.1, and there is no other loopback address")
     folder = tmp_path_factory.mktemp("docker")
-    with relay_from_ipv6(registry.port), docker_engine(folder) as engine:
+    with relay_from_ipv6(registry.server.port), docker_engine(folder) as engine:
         engine.trust(registry.host, registry.ca_file)
         yield engine
 

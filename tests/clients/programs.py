@@ -97,12 +97,6 @@ def private_mounts(argv: list[str], binds: Mapping[Path, Path]) -> list[str]:
     return [find_program("unshare"), "--mount", "sh", "-c", BIND_AND_EXEC, "bind", *pairs, "--", *argv]
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def accepts_connections(port: int) -> bool:
     """Tell whether somebody listens on a TCP port of 127.0.0.1."""
     with socket.socket() as probe:

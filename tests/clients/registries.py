@@ -1,7 +1,6 @@
 """The two registries of these tests: ours with TLS and accounts, and Debian's `docker-registry` as a peer."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,19 +10,15 @@ from pathlib import Path
 import httpx
 
 from tests.clients.programs import (
-    Outcome,
     accepts_connections,
     clean_environment,
     daemon,
     find_program,
-    free_port,
-    run,
 )
-
-DTR = Path(sys.executable).with_name("dtr")
+from tests.support.ports import free_port
+from tests.support.server import ServerProcess
 
 PASSWORDS: Mapping[str, str] = {
-    "admin": "admin-passphrase-for-tests",
     "alice": "alice-passphrase-for-tests",
     "bob": "bob-passphrase-for-tests",
 }
@@ -33,18 +28,14 @@ PASSWORDS: Mapping[str, str] = {
 class Registry:
     """Our registry while it runs."""
 
-    host: str
-    """`localhost:PORT`, as it stands in image names."""
-
+    server: ServerProcess
     cert_dir: Path
     """A folder that holds `ca.crt`, as the clients' `--cert-dir` wants it."""
 
-    data: Path
-
     @property
-    def port(self) -> int:
-        """The TCP port of 127.0.0.1 that it listens on."""
-        return int(self.host.rpartition(":")[2])
+    def host(self) -> str:
+        """`localhost:PORT`, as it stands in image names."""
+        return f"localhost:{self.server.port}"
 
     @property
     def ca_file(self) -> Path:
@@ -55,32 +46,25 @@ class Registry:
         """Return the full name of an image in this registry."""
         return f"{self.host}/{name}"
 
-    def command(self, *arguments: str, input_text: str = "") -> Outcome:
-        """Run a `dtr` command on this registry's data and expect it to succeed."""
-        env = clean_environment(self.data) | {"DTR_DATA": str(self.data)}
-        outcome = run([str(DTR), *arguments], env=env, input_text=input_text)
-        assert outcome.succeeded, outcome
-        return outcome
-
     def publish(self, repository: str) -> None:
         """Let everybody pull from a repository."""
-        self.command("repository", "set", repository, "--visibility", "public")
+        done = self.server.run("repository", "set", repository, "--visibility", "public")
+        assert done.returncode == 0, done.stderr
 
 
 @contextmanager
 def our_registry(folder: Path) -> Iterator[Registry]:
     """Run `dtr serve --tls` with the users of `PASSWORDS`."""
-    data, cert_dir, port = folder / "data", folder / "certificates", free_port()
-    cert_dir.mkdir()
-    address = f"127.0.0.1:{port}"
-    argv = [str(DTR), "serve", "--data", str(data), "--listen", address, "--workers", "2", "--tls"]
-    env = clean_environment(folder) | {"DTR_ADMIN_PASSWORD": PASSWORDS["admin"]}
-    with daemon(argv, env=env, log=folder / "dtr.log", ready=partial(accepts_connections, port)):
-        registry = Registry(f"localhost:{port}", cert_dir, data)
+    registry = Registry(ServerProcess(folder / "data", workers=2, tls=True), folder / "certificates")
+    registry.server.start()
+    try:
+        registry.cert_dir.mkdir()
         registry.ca_file.write_bytes(_fetch_authority(registry.host))
-        for user in PASSWORDS.keys() - {"admin"}:
-            registry.command("user", "add", user, "--password-stdin", input_text=PASSWORDS[user])
+        for user, password in PASSWORDS.items():
+            registry.server.add_user(user, password)
         yield registry
+    finally:
+        registry.server.stop()
 
 
 @contextmanager

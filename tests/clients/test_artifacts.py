@@ -69,7 +69,7 @@ def run_python_client(registry: Registry, package: str, script: str, *arguments:
         pytest.skip(f"the Python package {package} is not installed")
     trust = {"SSL_CERT_FILE": str(registry.ca_file), "REQUESTS_CA_BUNDLE": str(registry.ca_file)}
     places = {"PYTHONPATH": ":".join(sys.path)}
-    env = clean_environment(registry.data.parent) | trust | places
+    env = clean_environment(registry.cert_dir) | trust | places
     return run([sys.executable, "-c", script, registry.host, PASSWORDS["alice"], *arguments], env=env)
 
 

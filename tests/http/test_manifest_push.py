@@ -146,7 +146,7 @@ def test_a_reference_with_a_colon_must_be_a_digest(
 @pytest.mark.item("62")
 @pytest.mark.parametrize(
     "content_type",
-    [f"{OCI_MANIFEST}; charset=utf-8", f"{OCI_MANIFEST};q=1;x=y", f" {OCI_MANIFEST.upper()} ; charset=UTF-8"],
+    [f"{OCI_MANIFEST}; charset=utf-8", f"{OCI_MANIFEST};q=1;x=y", f"{OCI_MANIFEST.upper()} ; charset=UTF-8"],
 )
 def test_parameters_and_case_of_the_content_type_are_ignored_and_not_stored(
     alice: RegistryClient, stocked: str, content_type: str

@@ -1,10 +1,11 @@
 """Blobs and their links, on both databases."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from dtr.features.images.store import blobs, reads
+from dtr.features.images.store.tables import blob, blob_link
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
 from dtr.plumbing.db import Database, Transaction
@@ -79,7 +80,7 @@ async def test_recording_and_linking_twice_leaves_one_row_each(database: Databas
 
     def count(tx: Transaction) -> list[int]:
         return [
-            tx.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one() for table in ("blob", "blob_link")
+            tx.execute(select(func.count()).select_from(table)).scalar_one() for table in (blob, blob_link)
         ]
 
     assert await database.read(count) == [1, 1]
@@ -191,7 +192,10 @@ async def test_pages_of_all_blobs_join_to_the_whole_in_byte_order(database: Data
     await database.write(lambda tx: [blob_row(tx, content) for content in contents])
     pages: list[tuple[str, int, bool]] = []
 
-    while page := await database.read(lambda tx: blobs.blobs_after(tx, pages[-1][0] if pages else "", 3)):
+    def next_page(tx: Transaction) -> list[tuple[str, int, bool]]:
+        return blobs.blobs_after(tx, pages[-1][0] if pages else "", 3)
+
+    while page := await database.read(next_page):
         pages += page
 
     assert pages == [(str(digest), 1, False) for digest in sorted(map(Digest.of, contents), key=str)]

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from dtr.features.images.model import Referrer
 from dtr.features.images.store import manifests, reads
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
-from dtr.plumbing.db import Database, Transaction
+from dtr.plumbing.db import Database, Transaction, metadata
 from tests.support.registry import OCI_MANIFEST, descriptor, image_index, image_manifest
 from tests.support.rows import NOW_MICROS, manifest_row, repository_row
 
@@ -37,9 +37,8 @@ async def resolved(database: Database, reference: object, path: str = "alice/app
 
 
 async def count(database: Database, table: str) -> int:
-    number: int = await database.read(
-        lambda tx: tx.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one()
-    )
+    statement = select(func.count()).select_from(metadata.tables[table])
+    number: int = await database.read(lambda tx: tx.execute(statement).scalar_one())
     return number
 
 

@@ -47,9 +47,7 @@ def image_manifest(config: bytes, *layers: bytes, **extra: Any) -> bytes:
 def image_index(*manifests: bytes, media_type: str = OCI_MANIFEST, **extra: Any) -> bytes:
     """Make an OCI index of manifests."""
     children = [descriptor(manifest, media_type) for manifest in manifests]
-    return json.dumps(
-        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children, **extra}
-    ).encode()
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children, **extra}).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class RegistryClient:
         """Return a token for scopes; the same one again unless a fresh one is asked for."""
         key = " ".join(scopes)
         if fresh or key not in self._tokens:
-            parameters = [("service", "dtr"), *(("scope", scope) for scope in scopes)]
+            parameters = {"service": "dtr", "scope": scopes}
             answer = self.http.get("/auth/token", params=parameters, auth=self._credentials)
             assert answer.status_code == 200, answer.text
             self._tokens[key] = answer.json()["token"]
@@ -139,9 +137,7 @@ class RegistryClient:
     def push_blob(self, name: str, content: bytes, digest: str | None = None) -> str:
         """Push a blob in one request; return its digest."""
         wanted = digest or sha256(content)
-        answer = self.request(
-            "POST", name, "blobs/uploads/", params={"digest": wanted}, content=content
-        )
+        answer = self.request("POST", name, "blobs/uploads/", params={"digest": wanted}, content=content)
         assert answer.status_code == 201, answer.text
         return wanted
 

@@ -78,18 +78,26 @@ def wire(url: str) -> Iterator[Wire]:
         connection.close()
 
 
-def wires_to_all_workers(url: str, workers: int) -> dict[str, Wire]:
-    """Connect until every worker process has a connection; return them by the worker's mark.
+@contextmanager
+def wires_to_all_workers(url: str, workers: int) -> Iterator[list[Wire]]:
+    """Give one connection to each worker process.
 
-    Request identifiers begin with a mark of the process that made them.
+    Request identifiers begin with a mark of the process that made them: connections are made until all are there.
     """
     found: dict[str, Wire] = {}
     deadline = time.monotonic() + SECONDS
-    while len(found) < workers:
-        assert time.monotonic() < deadline, "the kernel gave all connections to the same workers"
-        connection = Wire(url)
-        connection.send_head("GET", "/v2/", {})
-        mark = connection.read_answer().headers["x-request-id"].partition("-")[0]
-        if found.setdefault(mark, connection) is not connection:
+    try:
+        while len(found) < workers:
+            assert time.monotonic() < deadline, "the kernel gave all connections to the same workers"
+            connection = Wire(url)
+            if found.setdefault(_mark_of_worker(connection), connection) is not connection:
+                connection.close()
+        yield list(found.values())
+    finally:
+        for connection in found.values():
             connection.close()
-    return found
+
+
+def _mark_of_worker(connection: Wire) -> str:
+    connection.send_head("GET", "/v2/", {})
+    return connection.read_answer().headers["x-request-id"].partition("-")[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.wire import Answer, Wire, head
+from tests.support.raw_http import Answer, Wire, head
 
 CONNECTIONS_AT_ONCE = 20
 MOST_CONNECTIONS = 400

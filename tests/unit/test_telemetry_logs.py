@@ -54,11 +54,21 @@ def test_events_below_the_level_are_not_written(stream: io.StringIO) -> None:
 def test_the_standard_librarys_loggers_are_written_alike(stream: io.StringIO) -> None:
     configure_logs("info", "json", stream)
 
-    logging.getLogger("uvicorn.error").info("Started server process [%d]", 42)
+    logging.getLogger("somewhere.else").info("Started process [%d]", 42)
 
     (line,) = lines(stream)
-    assert line["event"] == "Started server process [42]"
-    assert line["logger"] == "uvicorn.error"
+    assert line["event"] == "Started process [42]"
+    assert line["logger"] == "somewhere.else"
+
+
+@pytest.mark.parametrize("name", ["uvicorn.error", "alembic.runtime.migration"])
+def test_ordinary_lines_of_chatty_libraries_are_left_out_but_warnings_stay(stream: io.StringIO, name: str) -> None:
+    configure_logs("info", "json", stream)
+
+    logging.getLogger(name).info("busy")
+    logging.getLogger(name).warning("trouble")
+
+    assert [line["event"] for line in lines(stream)] == ["trouble"]
 
 
 def test_uvicorns_own_access_lines_are_not_written(stream: io.StringIO) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from dtr.cli import exits
-from dtr.core.errors import Denied, RegistryError, StorageFull, Unauthorized, Unavailable
+from dtr.core.errors import Denied, Misconfigured, RegistryError, StorageFull, Unauthorized, Unavailable
 
 _NEXT: dict[type[RegistryError], str] = {
+    Misconfigured: "",
     Unavailable: "check the database and the storage that `dtr settings show` names, then try again",
     StorageFull: "make room on the disk or in the database, then try again",
     Denied: "ask an administrator",

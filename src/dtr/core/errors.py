@@ -16,6 +16,7 @@ The tree (the protocol's own errors, in `dtr.oci.errors`, hang below these)::
     ├── UriTooLong
     ├── TooManyRequests         come back later: you asked too often
     ├── Unavailable             come back later: we are not able to now
+    │   └── Misconfigured       not before the operator mends something
     └── StorageFull
 """
 
@@ -91,6 +92,10 @@ class Unavailable(RegistryError):
     def __init__(self, message: str, /, *, retry_after_seconds: int = 5, **detail: object) -> None:
         super().__init__(message, **detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Misconfigured(Unavailable):
+    """The installation is not in order; the message tells the operator what to mend."""
 
 
 class StorageFull(RegistryError):

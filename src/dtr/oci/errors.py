@@ -19,6 +19,7 @@ from dtr.core.errors import (
     Conflict,
     Denied,
     Invalid,
+    Misconfigured,
     NotFound,
     PageSizeInvalid,
     PayloadTooLarge,
@@ -173,6 +174,7 @@ ANSWERS: dict[type[RegistryError], tuple[int, str]] = {
     RangeNotSatisfiable: (416, "RANGE_INVALID"),
     TooManyRequests: (429, "TOOMANYREQUESTS"),
     Unavailable: (503, "UNAVAILABLE"),
+    Misconfigured: (503, "UNAVAILABLE"),
     StorageFull: (507, "UNAVAILABLE"),
 }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dtr.core.errors import Denied, RegistryError
+from dtr.core.errors import Denied, RegistryError, Unauthorized
 from dtr.core.ids import new_id
 from dtr.doors.dataplane.authorization import Authorizer
 from dtr.doors.dataplane.blobs import Redirects
@@ -73,11 +73,16 @@ def _render(error: RegistryError) -> tuple[int, bytes]:
     return answer_for(error)[0], error_body(error)
 
 
-def _caller(parts: Parts, request: Request) -> str:
-    """Whom a request counts for: the account, else the address."""
+async def _caller(parts: Parts, request: Request) -> str:
+    """Whom a request counts for: the account that its token proves, else the address."""
     header = request.header(b"authorization")
-    grant = parts.checker.peek(header) if header is not None else None
-    return f"account {grant.subject}" if grant is not None and grant.subject else request.client_host
+    if header is None:
+        return request.client_host
+    try:
+        grant = await parts.checker.check(header)
+    except Unauthorized:
+        return request.client_host
+    return f"account {grant.subject}" if grant.subject else request.client_host
 
 
 def _health_door(

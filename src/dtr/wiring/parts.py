@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from dtr.core.clock import Clock, SystemClock
-from dtr.core.errors import Unavailable
+from dtr.core.errors import Misconfigured
 from dtr.features.access.model import AccessPolicy
 from dtr.features.accounts.service import Accounts
 from dtr.features.images.model import ImmutableTags
@@ -132,13 +132,13 @@ async def opened(parts: Parts) -> AsyncIterator[Parts]:
 async def operator(settings: Settings) -> AsyncIterator[Parts]:
     """Give an operator's command the parts, beside a running server or without one.
 
-    Raises Unavailable where there is no registry: a mistyped directory must not become a new one.
+    Raises Misconfigured where there is no registry: a mistyped directory must not become a new one.
     """
     if not (settings.data / MASTER_KEY_FILE).exists():
         message = (
             f"there is no registry in {settings.data.absolute()}: name its directory with --data or DTR_DATA"
         )
-        raise Unavailable(message)
+        raise Misconfigured(message)
     migrate(settings.database_url)
     async with opened(build_parts(settings, OPERATOR_WRITER)) as parts:
         yield parts

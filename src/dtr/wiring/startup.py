@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtr.core.errors import Unavailable
+from dtr.core.errors import Misconfigured
 from dtr.plumbing.crypto.ca import CertificateAuthority, load_identity
 from dtr.plumbing.db.migrate import migrate
 from dtr.settings.tree import Settings
@@ -45,7 +45,7 @@ def _make_directory(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"cannot create the data directory {data.absolute()}: {error.strerror}") from error
+        raise Misconfigured(f"cannot create the data directory {data.absolute()}: {error.strerror}") from error
 
 
 def _lock(data: Path) -> int:
@@ -53,7 +53,7 @@ def _lock(data: Path) -> int:
     try:
         lock = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Unavailable(
+        raise Misconfigured(
             f"cannot write to the data directory {data.absolute()}: {error.strerror}"
         ) from error
     try:
@@ -61,7 +61,7 @@ def _lock(data: Path) -> int:
     except BlockingIOError as error:
         os.close(lock)
         message = f"another registry runs on {data.absolute()}: stop it, or give this one its own --data"
-        raise Unavailable(message) from error
+        raise Misconfigured(message) from error
     return lock
 
 
@@ -80,7 +80,7 @@ def _identity(settings: Settings) -> tuple[CertificateAuthority | None, ssl.SSLC
         return None, None
     if tls.certificate is not None:
         if tls.key is None:
-            raise Unavailable("tls.certificate needs tls.key: set both, or neither for an issued certificate")
+            raise Misconfigured("tls.certificate needs tls.key: set both, or neither for an issued certificate")
         return None, load_identity(tls.certificate, tls.key).context()
     directory = settings.data / "tls"
     authority = CertificateAuthority.load_or_create(directory)

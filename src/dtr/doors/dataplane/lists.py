@@ -73,8 +73,14 @@ def _json_page(body: bytes, path: str, page: PageRequest, found: NamePage) -> Re
 
 
 def _artifact_types(request: Request) -> list[str]:
-    """Return the wanted artifact types. A raw plus sign means itself here: media types hold it, spaces never."""
-    return [value.replace(" ", "+") for value in request.query.get_all("artifactType") if value]
+    """Return the wanted artifact types. A raw plus sign means itself here: media types hold it, spaces never.
+
+    Raises Invalid for characters that no type can hold.
+    """
+    types = [value.replace(" ", "+") for value in request.query.get_all("artifactType") if value]
+    if not all(map(str.isprintable, types)):
+        raise Invalid("the parameter artifactType holds characters that no type can hold")
+    return types
 
 
 def _referrers_after(request: Request) -> tuple[int, str]:

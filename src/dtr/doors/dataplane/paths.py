@@ -54,7 +54,7 @@ _BY_LAST_FOLDER = {
 def parse_address(raw_path: bytes) -> Address | None:
     """Take an undecoded path apart; `None` when it names nothing.
 
-    Raises NameInvalid for an encoded slash: it would let two addresses name one thing.
+    Raises NameInvalid for an encoded slash, which would let two addresses name one thing, and for control characters.
     """
     path = raw_path.decode("ascii", "replace")
     if path in _FIXED:
@@ -84,6 +84,6 @@ def _from_right(segments: list[str]) -> Address | None:
 
 def _decoded(segment: str) -> str:
     text = urllib.parse.unquote(segment, errors="replace")
-    if "/" in text:
-        raise NameInvalid("an address may not hold an encoded slash", given=segment[:100])
+    if "/" in text or not text.isprintable():
+        raise NameInvalid("an address holds no encoded slash and no control character", given=segment[:100])
     return text

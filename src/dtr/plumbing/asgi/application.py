@@ -54,7 +54,7 @@ class Application:
         pace: BodyPace,
         proxies: ProxyTrust,
         rates: RateLimiter,
-        caller_of: Callable[[Request], str],
+        caller_of: Callable[[Request], Awaitable[str]],
         bind_log_context: Callable[[str], None],
         start: Sequence[Lifespan] = (),
         stop: Sequence[Lifespan] = (),
@@ -97,7 +97,7 @@ class Application:
 
     async def _respond(self, request: Request, door: Door | None) -> Response:
         try:
-            self._check_rate(request)
+            await self._check_rate(request)
             return await (door.handle(request) if door is not None else self._router.handle(request))
         except ClientGone:
             raise
@@ -107,10 +107,10 @@ class Application:
                 response.headers.extend(door.error_headers(request, error))
             return response
 
-    def _check_rate(self, request: Request) -> None:
+    async def _check_rate(self, request: Request) -> None:
         if not self._rates.enabled:
             return
-        wait = self._rates.take(self._caller_of(request), time.monotonic())
+        wait = self._rates.take(await self._caller_of(request), time.monotonic())
         if wait:
             raise TooManyRequests("too many requests; slow down", retry_after_seconds=math.ceil(wait))
 

@@ -17,7 +17,7 @@ from dtr.plumbing.asgi.http1 import HttpProtocol
 GRACE_SECONDS = 8
 """Time for running requests at the stop; the supervisor kills after ten seconds."""
 SWEEP_SECONDS = 1.0
-IO_THREADS = 16
+IO_THREADS = 32
 
 
 class WorkerServer:
@@ -40,6 +40,7 @@ class WorkerServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # ours is stricter: `limits.ProxyTrust`
             timeout_graceful_shutdown=GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls is not None else None,
         )

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from dtr.core.errors import Unavailable
+from dtr.core.errors import Misconfigured
 from dtr.plumbing.crypto.files import create_private_file, replace_private_file
 
 AUTHORITY_DAYS = 3650
@@ -53,7 +53,7 @@ class CertificateAuthority:
     def load_or_create(cls, directory: Path) -> Self:
         """Load the authority of a directory; make it if it is absent. Safe between processes.
 
-        Raises Unavailable when the files cannot be used.
+        Raises Misconfigured when the files cannot be used.
         """
         path = directory / AUTHORITY_FILE
         try:
@@ -62,10 +62,10 @@ class CertificateAuthority:
                 create_private_file(path, _new_authority())
             content = path.read_bytes()
         except OSError as error:
-            raise Unavailable(f"cannot use {path}: {os.strerror(error.errno or 0)}") from error
+            raise Misconfigured(f"cannot use {path}: {os.strerror(error.errno or 0)}") from error
         certificate, key = _parse_own(content, path)
         if certificate.not_valid_after_utc <= datetime.now(UTC):
-            raise Unavailable(f"the authority in {path} has expired: move the file away to make a new one")
+            raise Misconfigured(f"the authority in {path} has expired: move the file away to make a new one")
         return cls(certificate, key)
 
     @property
@@ -77,7 +77,7 @@ class CertificateAuthority:
         """Return a server certificate chain for host names and IP addresses, and its key, both PEM.
 
         It lives for at most 397 `days`, and not longer than the authority itself.
-        Raises Unavailable when there are no hosts or one is neither a name nor an address.
+        Raises Misconfigured when there are no hosts or one is neither a name nor an address.
         """
         if days > SERVER_DAYS:
             raise ValueError(f"clients refuse server certificates for more than {SERVER_DAYS} days")
@@ -101,7 +101,7 @@ class CertificateAuthority:
         """Return the file with the server's key and chain, both in one so that they always belong together.
 
         Issued anew when the hosts or the authority changed, it ends within 30 days, or it cannot be read.
-        Raises Unavailable when it cannot be written, or a host is neither a name nor an address.
+        Raises Misconfigured when it cannot be written, or a host is neither a name nor an address.
         """
         path = directory / SERVER_FILE
         if not self._is_good(path, hosts):
@@ -109,7 +109,7 @@ class CertificateAuthority:
             try:
                 replace_private_file(path, key + chain)
             except OSError as error:
-                raise Unavailable(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
+                raise Misconfigured(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
         return path
 
     def _is_good(self, path: Path, hosts: list[str]) -> bool:
@@ -118,7 +118,7 @@ class CertificateAuthority:
             certificate, _ = _parse_own(content, path)
             certificate.verify_directly_issued_by(self._certificate)
             found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (OSError, Unavailable, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        except (OSError, Misconfigured, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
             return False
         lasts = certificate.not_valid_after_utc - datetime.now(UTC) > timedelta(days=RENEW_DAYS)
         is_whole = content.endswith(self.certificate_pem)  # parsing passes over a block that was cut off
@@ -135,7 +135,7 @@ class Identity:
     def context(self) -> ssl.SSLContext:
         """Return a TLS context for a server: TLS 1.2 and newer, HTTP/1.1.
 
-        Raises Unavailable if TLS cannot be served with them, e.g. because the key is too short.
+        Raises Misconfigured if TLS cannot be served with them, e.g. because the key is too short.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -144,24 +144,24 @@ class Identity:
             context.load_cert_chain(self.certificate, self.key)
         except OSError as error:
             reason = error.reason if isinstance(error, ssl.SSLError) else os.strerror(error.errno or 0)
-            raise Unavailable(f"TLS cannot be served with {self.certificate}: {reason}") from error
+            raise Misconfigured(f"TLS cannot be served with {self.certificate}: {reason}") from error
         return context
 
 
 def load_identity(certificate: Path, key: Path) -> Identity:
-    """Check an operator's certificate and key files. Raises Unavailable and says what is wrong with them."""
+    """Check an operator's certificate and key files. Raises Misconfigured and says what is wrong with them."""
     chain = _parse_chain(_read(certificate), certificate)
     private = _parse_key(_read(key), key)
     if not _belongs(private, chain[0]):
         hint = (
             ": the server's certificate must come first" if any(_belongs(private, c) for c in chain) else ""
         )
-        raise Unavailable(f"{key} is not the key of {certificate}{hint}")
+        raise Misconfigured(f"{key} is not the key of {certificate}{hint}")
     now = datetime.now(UTC)
     if chain[0].not_valid_after_utc <= now:
-        raise Unavailable(f"{certificate} expired on {chain[0].not_valid_after_utc:%Y-%m-%d}")
+        raise Misconfigured(f"{certificate} expired on {chain[0].not_valid_after_utc:%Y-%m-%d}")
     if chain[0].not_valid_before_utc > now:
-        raise Unavailable(f"{certificate} is not valid before {chain[0].not_valid_before_utc:%Y-%m-%d}")
+        raise Misconfigured(f"{certificate} is not valid before {chain[0].not_valid_before_utc:%Y-%m-%d}")
     return Identity(certificate, key)
 
 
@@ -215,7 +215,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
     names = list(dict.fromkeys(_general_name(host) for host in hosts))
     if not names:
-        raise Unavailable("a server certificate needs at least one host name or address")
+        raise Misconfigured("a server certificate needs at least one host name or address")
     return names
 
 
@@ -238,7 +238,7 @@ def _host_name(host: str) -> str:
     except UnicodeError:
         name = ""
     if not _HOST_NAME.fullmatch(name):
-        raise Unavailable(f"{host!r} is neither a host name nor an address")
+        raise Misconfigured(f"{host!r} is neither a host name nor an address")
     return name
 
 
@@ -250,23 +250,23 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
+        raise Misconfigured(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
 
 
 def _parse_chain(content: bytes, path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(content)
     except ValueError as error:
-        raise Unavailable(f"{path} does not hold certificates in PEM") from error
+        raise Misconfigured(f"{path} does not hold certificates in PEM") from error
 
 
 def _parse_key(content: bytes, path: Path) -> PrivateKeyTypes:
     try:
         return load_pem_private_key(content, password=None)
     except TypeError as error:
-        raise Unavailable(f"the key in {path} has a pass phrase: store it without one") from error
+        raise Misconfigured(f"the key in {path} has a pass phrase: store it without one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unavailable(f"{path} does not hold a private key in PEM") from error
+        raise Misconfigured(f"{path} does not hold a private key in PEM") from error
 
 
 def _belongs(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
@@ -279,5 +279,5 @@ def _belongs(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
 def _parse_own(content: bytes, path: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     certificate, key = _parse_chain(content, path)[0], _parse_key(content, path)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not _belongs(key, certificate):
-        raise Unavailable(f"the key in {path} is not that of its certificate: restore or remove it")
+        raise Misconfigured(f"the key in {path} is not that of its certificate: restore or remove it")
     return certificate, key

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from dtr.core.errors import Unavailable
+from dtr.core.errors import Misconfigured
 from dtr.plumbing.crypto.files import create_private_file
 
 KEY_BYTES = 32
@@ -16,7 +16,7 @@ _NONCE_BYTES = 12
 _DOES_NOT_OPEN = "a stored secret does not open with this registry's master key"
 
 
-class SecretUnreadable(Unavailable):
+class SecretUnreadable(Misconfigured):
     """Sealed bytes do not open: another key, another context, or they were changed."""
 
 
@@ -48,14 +48,14 @@ class SecretBox:
 def load_or_create_key(path: Path) -> bytes:
     """Return the key in a file; make it, for the owner only, if it is absent. Safe between processes.
 
-    Raises Unavailable when the file cannot be read or written, or does not hold a key.
+    Raises Misconfigured when the file cannot be read or written, or does not hold a key.
     """
     try:
         if not path.exists():
             create_private_file(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"cannot use the master key {path}: {os.strerror(error.errno or 0)}") from error
+        raise Misconfigured(f"cannot use the master key {path}: {os.strerror(error.errno or 0)}") from error
     if len(key) != KEY_BYTES:
-        raise Unavailable(f"{path} does not hold a master key: restore it from a copy")
+        raise Misconfigured(f"{path} does not hold a master key: restore it from a copy")
     return key

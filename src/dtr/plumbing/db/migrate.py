@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, pool, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, pool, text
 from sqlalchemy.engine import URL
 
 from dtr.core.errors import Unavailable
@@ -40,7 +40,11 @@ def migrate(url: str) -> bool:
 
 def _plain_engine(url: URL) -> Engine:
     if is_sqlite(url):
-        return create_engine(url, poolclass=pool.NullPool, connect_args={"timeout": 60})
+        options = {"timeout": 60, "isolation_level": None}
+        engine = create_engine(url, poolclass=pool.NullPool, connect_args=options)
+        # Left to itself, Python's driver commits every CREATE TABLE alone: a killed migration would stay half-done.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        return engine
     return create_engine(url.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
 
 

@@ -23,6 +23,10 @@ _QUIET = ("uvicorn.access",)
 """Loggers of others that would repeat our access lines."""
 
 
+_CHATTY = ("alembic", "uvicorn.error")
+"""Loggers of others whose ordinary lines say nothing to an operator."""
+
+
 def bind_request_id(request_id: str) -> None:
     """Make every log line that the running task writes from now on carry the request's id."""
     REQUEST_ID.set(request_id)
@@ -46,6 +50,8 @@ def configure_logs(level: str, log_format: str, stream: TextIO | None = None) ->
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).disabled = True
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(level.upper() if level == "debug" else "WARNING")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -6,6 +6,16 @@ from dtr.plumbing.telemetry.metrics import Metrics
 
 MANIFEST_ROUTE = "/v2/manifest"
 
+EVENTS = {
+    ("GET", MANIFEST_ROUTE, 200): "manifest_pulled",
+    ("PUT", MANIFEST_ROUTE, 201): "manifest_pushed",
+    ("PUT", "/v2/upload", 201): "blob_uploaded",
+    ("POST", "/v2/uploads", 201): "blob_uploaded",
+    ("GET", "/auth/token", 401): "login_failed",
+    ("POST", "/auth/token", 401): "login_failed",
+}
+"""What a method, a route and a status mean together."""
+
 
 class RequestObserver:
     """Feeds the access log (which may be off) and the metrics."""
@@ -20,8 +30,7 @@ class RequestObserver:
         self._metrics.count_request(
             request.method, route, status, duration_seconds, request.bytes_in, bytes_out
         )
-        if route == MANIFEST_ROUTE and request.method == "GET" and status == 200:  # noqa: PLR2004 - OK
-            self._metrics.manifest_pulled()
+        self._count_event(request, route, status)
         if self._access_log is None:
             return
         query: bytes = request.scope["query_string"]
@@ -38,6 +47,18 @@ class RequestObserver:
             duration_seconds,
             agent.decode("latin-1"),
         )
+
+    def _count_event(self, request: Request, route: str, status: int) -> None:
+        """Count what the request achieved, beyond that it was answered."""
+        event = EVENTS.get((request.method, route, status))
+        if event == "manifest_pulled":
+            self._metrics.manifest_pulled()
+        elif event == "manifest_pushed":
+            self._metrics.manifest_pushed()
+        elif event == "login_failed":
+            self._metrics.login_failed()
+        elif event == "blob_uploaded" and b"mount=" not in request.scope["query_string"]:
+            self._metrics.blob_uploaded()
 
     def observe_fast(  # noqa: PLR0913, PLR0917 - the fields of a log line; positional on the hottest path
         self,

@@ -78,6 +78,8 @@ class Manifests:
 
         def write(tx: Transaction) -> tuple[str, ...]:
             repository = repositories.ensure(tx, name, now)
+            # First, because it locks the repository's row: of pushes at once, each sees the tags of those before.
+            repositories.note_push(tx, repository.id, now)
             current = store.current_tags(tx, repository.id, tags)
             preconditions.check(current)
             push = ManifestPush(repository, actor, found, manifest, content, tags, current)
@@ -85,7 +87,6 @@ class Manifests:
             for gate in self._gates:
                 gate.check(tx, push)
             store.save_manifest(tx, push, to_micros(now))
-            repositories.note_push(tx, repository.id, now)
             return warnings
 
         warnings = await self._database.write(write)

@@ -1,0 +1,114 @@
+"""Gates of a manifest push, asked inside its transaction: what they deny leaves nothing behind."""
+
+import pytest
+
+from dtr.core.clock import FakeClock
+from dtr.features.images.model import ImmutableTags, ManifestPush, Preconditions, PushGate
+from dtr.features.images.service import Manifests
+from dtr.features.images.store import manifests as store
+from dtr.features.repositories import store as repositories
+from dtr.features.repositories.model import RepositoryChanges
+from dtr.oci.digest import Digest
+from dtr.oci.errors import NameUnknown, QuotaExceeded, TagImmutable, answer_for
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.db import Database, Transaction
+from tests.support.registry import image_index
+from tests.support.rows import repository_row
+
+NAME = RepositoryName.parse("alice/app")
+FIRST, SECOND = image_index(), image_index(annotations={"second": "yes"})
+
+
+class OneManifestEach:
+    """A quota of one manifest a repository."""
+
+    def __init__(self) -> None:
+        self.asked: list[ManifestPush] = []
+
+    def check(self, tx: Transaction, push: ManifestPush) -> None:
+        self.asked.append(push)
+        digests = [str(Digest.of(content)) for content in (FIRST, SECOND)]
+        if store.present_manifests(tx, push.repository.id, digests) - {str(push.digest)}:
+            raise QuotaExceeded(f"{push.repository.path} holds as many manifests as it may")
+
+
+def manifests(database: Database, *gates: PushGate) -> Manifests:
+    return Manifests(database, FakeClock(), gates, answers_bytes=0)
+
+
+async def push(service: Manifests, content: bytes, *tags: str) -> None:
+    await service.push(
+        NAME,
+        content,
+        content_type=None,
+        digest=None,
+        tags=tags,
+        actor="alice",
+        preconditions=Preconditions(),
+    )
+
+
+async def test_a_gate_that_denies_gives_403_and_leaves_nothing(database: Database) -> None:
+    service = manifests(database, OneManifestEach())
+    await push(service, FIRST, "v1")
+
+    with pytest.raises(QuotaExceeded) as caught:
+        await push(service, SECOND, "v1", "v2")
+
+    assert answer_for(caught.value) == (403, "DENIED")
+    assert (await service.resolve(NAME, "v1")).content == FIRST
+    assert await database.read(lambda tx: store.tags_after(tx, 1, "", 10)) == ["v1"]
+
+
+async def test_a_gate_that_denies_the_first_push_leaves_no_repository(database: Database) -> None:
+    class Closed:
+        def check(self, tx: Transaction, push: ManifestPush) -> None:
+            del tx
+            raise QuotaExceeded(f"nothing fits into {push.repository.path}")
+
+    service = manifests(database, Closed())
+    with pytest.raises(QuotaExceeded):
+        await push(service, FIRST, "v1")
+
+    with pytest.raises(NameUnknown):
+        await service.resolve(NAME, "v1")
+
+
+async def test_a_gate_sees_the_push_as_it_would_land(database: Database) -> None:
+    gate = OneManifestEach()
+    service = manifests(database, gate)
+    await push(service, FIRST, "v1")
+    await push(service, FIRST, "v1", "v2")
+
+    seen = gate.asked[-1]
+
+    assert (seen.repository.path, seen.actor, seen.content, seen.tags) == (
+        "alice/app",
+        "alice",
+        FIRST,
+        ("v1", "v2"),
+    )
+    assert seen.current_tags == {"v1": str(Digest.of(FIRST))}
+
+
+async def test_every_gate_must_agree(database: Database) -> None:
+    service = manifests(database, ImmutableTags(), OneManifestEach())
+    await push(service, FIRST, "v1")
+
+    with pytest.raises(QuotaExceeded):
+        await push(service, SECOND, "v2")
+
+
+@pytest.mark.item("78")
+async def test_push_to_immutable_tag_is_denied_and_leaves_the_tag(database: Database) -> None:
+    await database.write(repository_row)
+    changes = RepositoryChanges(immutable_tags=True)
+    await database.write(lambda tx: repositories.change(tx, "alice/app", changes))
+    service = manifests(database, ImmutableTags())
+    await push(service, FIRST, "v1")
+    await push(service, FIRST, "v1")
+
+    with pytest.raises(TagImmutable):
+        await push(service, SECOND, "v1")
+
+    assert (await service.resolve(NAME, "v1")).content == FIRST

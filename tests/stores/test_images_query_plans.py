@@ -1,0 +1,279 @@
+"""The cost of the hot queries: only indexes among 20,000 rows, and one statement for a pull."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, insert, text
+
+from dtr.core.clock import FakeClock
+from dtr.core.paging import PageRequest
+from dtr.features.images.service import Blobs, Lists, Manifests
+from dtr.features.images.store import manifests, reads
+from dtr.features.images.store.tables import blob, blob_link, manifest, tag
+from dtr.features.repositories import store as repositories
+from dtr.features.repositories.service import Repositories
+from dtr.oci.digest import Digest
+from dtr.oci.names import RepositoryName
+from dtr.plumbing.blobs.memory import MemoryDriver
+from dtr.plumbing.db import Database
+from dtr.plumbing.db.migrate import migrate
+from tests.support.registry import image_manifest
+from tests.support.rows import NOW_MICROS, blob_row, manifest_row, repository_row
+
+ROWS = 20_000
+PATH = "alice/r7"
+DIGEST = f"sha256:{7:064x}"
+SUBJECT = f"sha256:{99:064x}"
+
+
+def seed(tx: Connection) -> None:
+    """Fill a repository with 20,000 of everything, among 20,000 others."""
+    numbers = range(1, ROWS + 1)
+    digests = [f"sha256:{number:064x}" for number in numbers]
+    tx.execute(
+        insert(repositories.repository_table),
+        [
+            {
+                "id": number,
+                "path": f"alice/r{number}",
+                "namespace": "alice" if number % 2 else "bob",
+                "visibility": "private" if number % 3 else "public",
+                "created_at": NOW_MICROS,
+            }
+            for number in numbers
+        ],
+    )
+    here = {"repository_id": 7}
+    tx.execute(insert(blob), [{"digest": each, "size_bytes": 1, "stored_at": NOW_MICROS} for each in digests])
+    tx.execute(insert(blob_link), [{**here, "digest": each, "linked_at": NOW_MICROS} for each in digests])
+    fixed = {"media_type": "a/b", "content": b"{}", "annotations": "{}", "pushed_by": "alice"}
+    tx.execute(
+        insert(manifest),
+        [
+            {
+                **here,
+                **fixed,
+                "digest": each,
+                "pushed_at": number,
+                "subject_digest": SUBJECT if number % 20 == 0 else None,
+                "artifact_type": ("a/b", "c/d", "e/f")[number % 3],
+            }
+            for number, each in zip(numbers, digests, strict=True)
+        ],
+    )
+    tagged = {"tagged_at": NOW_MICROS, "tagged_by": "alice"}
+    tx.execute(insert(tag), [{**here, **tagged, "name": f"v{each[-9:]}", "digest": each} for each in digests])
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql").fresh_database()
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('seeded') / 'dtr.db'}"
+        migrate(url)
+        engine = create_engine(url)
+    with engine.begin() as tx:
+        seed(tx)
+    with engine.begin() as tx:
+        tx.exec_driver_sql("ANALYZE")
+    yield engine
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an engine means to do: tables it reads from end to end, and lists it sorts."""
+
+    full_scans: list[str]
+    sorts: list[str]
+
+
+def plan_of(engine: Engine, statement: TextClause, values: Mapping[str, Any]) -> Plan:
+    read_plan = _sqlite_plan if engine.dialect.name == "sqlite" else _postgresql_plan
+    with engine.connect() as tx:
+        return read_plan(tx, statement, values)
+
+
+def _explained(how: str, statement: TextClause, values: Mapping[str, Any]) -> TextClause:
+    explained = text(f"{how} {statement.text}")
+    if "types" in values:
+        return explained.bindparams(bindparam("types", expanding=True))
+    return explained
+
+
+def _sqlite_plan(tx: Connection, statement: TextClause, values: Mapping[str, Any]) -> Plan:
+    """Read the lines of EXPLAIN QUERY PLAN. A scan of a named subquery reads only what that one gave."""
+    rows = tx.execute(_explained("EXPLAIN QUERY PLAN", statement, values), values)
+    lines = [row[3] for row in rows]
+    scans = [line for line in lines if re.match(r"SCAN (?!public$|own$)", line)]
+    return Plan(scans, [line for line in lines if "FOR ORDER BY" in line])
+
+
+def _postgresql_plan(tx: Connection, statement: TextClause, values: Mapping[str, Any]) -> Plan:
+    """Walk through the nodes of EXPLAIN. An index that is read without a condition is read from end to end."""
+    answer = tx.execute(_explained("EXPLAIN (FORMAT JSON)", statement, values), values).scalar_one()
+    nodes = list(_nodes(answer[0]["Plan"]))
+    scans = [
+        node["Relation Name"]
+        for node in nodes
+        if node["Node Type"] == "Seq Scan"
+        or (node["Node Type"].startswith("Index") and "Index Cond" not in node)
+    ]
+    return Plan(scans, [node["Node Type"] for node in nodes if "Sort" in node["Node Type"]])
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+LOOK_UPS: dict[str, tuple[TextClause, dict[str, Any]]] = {
+    "RESOLVE_TAG": (reads.RESOLVE_TAG, {"path": PATH, "reference": "v000000007"}),
+    "RESOLVE_DIGEST": (reads.RESOLVE_DIGEST, {"path": PATH, "reference": DIGEST}),
+    "FIND_BLOB": (reads.FIND_BLOB, {"path": PATH, "digest": DIGEST}),
+    "REPOSITORY_EXISTS": (reads.REPOSITORY_EXISTS, {"path": PATH}),
+    "FIND repository": (repositories.FIND, {"path": PATH}),
+}
+
+REFERRERS_PAGE = {
+    "repository_id": 7,
+    "subject": SUBJECT,
+    "after_micros": 5_000,
+    "after_digest": DIGEST,
+    "limit": 100,
+}
+
+PAGES: dict[str, tuple[TextClause, dict[str, Any]]] = {
+    "TAGS_AFTER": (manifests.TAGS_AFTER, {"repository_id": 7, "last": "v000010000", "limit": 100}),
+    "ALL_REFERRERS": (manifests.ALL_REFERRERS, REFERRERS_PAGE),
+    "FILTERED_REFERRERS": (manifests.FILTERED_REFERRERS, {**REFERRERS_PAGE, "types": ["a/b", "c/d"]}),
+    "LIST_ALL_PATHS": (repositories.LIST_ALL_PATHS, {"last": "alice/r5", "limit": 100}),
+    "LIST_PUBLIC_PATHS": (repositories.LIST_PUBLIC_PATHS, {"last": "alice/r5", "limit": 100}),
+}
+
+
+@pytest.mark.item("85", "E10")
+@pytest.mark.parametrize("name", [*LOOK_UPS, *PAGES])
+def test_a_hot_query_reads_no_table_from_end_to_end(seeded: Engine, name: str) -> None:
+    statement, values = {**LOOK_UPS, **PAGES}[name]
+
+    assert plan_of(seeded, statement, values).full_scans == []
+
+
+@pytest.mark.item("85", "89")
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_comes_out_of_its_index_in_order(seeded: Engine, name: str) -> None:
+    statement, values = PAGES[name]
+
+    assert plan_of(seeded, statement, values).sorts == []
+
+
+@pytest.mark.item("85")
+def test_the_catalog_of_a_user_merges_two_pages_without_a_full_scan(seeded: Engine) -> None:
+    values = {"last": "alice/r5", "limit": 100, "namespace": "bob"}
+
+    assert plan_of(seeded, repositories.LIST_VISIBLE_PATHS, values).full_scans == []
+
+
+def test_the_detector_of_full_scans_finds_one(seeded: Engine) -> None:
+    plan = plan_of(
+        seeded, text("SELECT path FROM repository WHERE created_at > :at ORDER BY pulls"), {"at": 1}
+    )
+
+    assert plan.full_scans
+    assert plan.sorts
+
+
+# -- how many statements a read takes ------------------------------------------------------
+
+
+@contextmanager
+def recorded_statements() -> Iterator[list[str]]:
+    """Collect the statements of all engines, without those that only begin a transaction."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@dataclass(frozen=True)
+class Pulls:
+    """The services of the pull path on one database."""
+
+    manifests: Manifests
+    blobs: Blobs
+
+
+@pytest.fixture
+async def pulls(database: Database) -> Pulls:
+    def write(tx: Connection) -> None:
+        repository = repository_row(tx)
+        manifest_row(tx, repository, image_manifest(b"config"), "v1")
+        blob_row(tx, b"config", repository)
+
+    await database.write(write)
+    clock = FakeClock()
+    return Pulls(
+        Manifests(database, clock, [], answers_bytes=1_000_000),
+        Blobs(database, MemoryDriver(clock), clock, answers_bytes=1_000_000, small_blob_bytes=1_000_000),
+    )
+
+
+NAME = RepositoryName.parse("alice/app")
+REFERENCES: dict[str, str | Digest] = {"tag": "v1", "digest": Digest.of(image_manifest(b"config"))}
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+async def test_a_manifest_is_resolved_by_one_statement(pulls: Pulls, kind: str) -> None:
+    with recorded_statements() as statements:
+        await pulls.manifests.resolve(NAME, REFERENCES[kind])
+
+    assert len(statements) == 1
+
+
+async def test_a_blob_is_found_by_one_statement(pulls: Pulls) -> None:
+    with recorded_statements() as statements:
+        await pulls.blobs.find(NAME, Digest.of(b"config"))
+
+    assert len(statements) == 1
+
+
+async def test_a_second_read_asks_the_database_only_where_memory_cannot_be_sure(
+    pulls: Pulls, database: Database
+) -> None:
+    await pulls.manifests.resolve(NAME, "v1")
+    await pulls.blobs.find(NAME, Digest.of(b"config"))
+
+    with recorded_statements() as statements:
+        await pulls.manifests.resolve(NAME, "v1")
+        await pulls.blobs.find(NAME, Digest.of(b"config"))
+
+    assert len(statements) == (0 if database.generation() is not None else 2)
+
+
+async def test_a_page_of_tags_takes_two_statements(pulls: Pulls, database: Database) -> None:
+    lists = Lists(database, Repositories(database), _nobody)
+
+    with recorded_statements() as statements:
+        page = await lists.tags(NAME, PageRequest(100, None))
+
+    assert page.names == ["v1"]
+    assert len(statements) == 2
+
+
+async def _nobody(_name: str) -> Any:
+    raise AssertionError("a page of tags asks for nobody")
