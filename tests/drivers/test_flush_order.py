@@ -9,7 +9,7 @@ from tests.drivers.faulty_os import FaultyOs
 from tests.drivers.steps import key_of, uploaded
 
 
-@pytest.mark.item("B2")
+@pytest.mark.item("B2", "E2")
 async def test_commit_flushes_the_file_then_renames_then_flushes_one_folder(
     faulty_driver: FilesystemDriver, faulty_os: FaultyOs, root: Path
 ) -> None:
@@ -24,7 +24,7 @@ async def test_commit_flushes_the_file_then_renames_then_flushes_one_folder(
     ]
 
 
-@pytest.mark.item("B2")
+@pytest.mark.item("B2", "E2")
 async def test_put_flushes_the_file_then_renames_then_flushes_one_folder(
     faulty_driver: FilesystemDriver, faulty_os: FaultyOs
 ) -> None:
@@ -33,7 +33,7 @@ async def test_put_flushes_the_file_then_renames_then_flushes_one_folder(
     assert [name for name, _ in calls] == ["pwrite", "fdatasync", "rename", "fsync"]
 
 
-@pytest.mark.item("B2")
+@pytest.mark.item("B2", "E2")
 async def test_adopted_object_is_flushed_before_its_upload_is_dropped(
     faulty_driver: FilesystemDriver, faulty_os: FaultyOs, root: Path
 ) -> None:

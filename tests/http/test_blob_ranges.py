@@ -10,10 +10,11 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from tests.support.connections import get
+from tests.support.processes import holds_open, processes_of
 from tests.support.raw_http import Wire
 from tests.support.registry import RegistryClient, error_codes, sha256
 from tests.support.server import ServerProcess
-from tests.support.workers import get, holds_open, processes_of
 
 SMALL = hashlib.shake_128(b"small").digest(1000)
 LARGE = hashlib.shake_128(b"large").digest(200_000)
@@ -91,7 +92,9 @@ def test_a_single_range_gives_exactly_that_part(
 
 @pytest.mark.item("24")
 @CONTENTS
-@pytest.mark.parametrize("distance", ["bytes={size}-", "bytes={size}-{size}", "bytes=99999999-", "bytes=5-4", "bytes=-0"])
+@pytest.mark.parametrize(
+    "distance", ["bytes={size}-", "bytes={size}-{size}", "bytes=99999999-", "bytes=5-4", "bytes=-0"]
+)
 def test_a_range_outside_the_blob_is_416_and_names_its_size(
     alice: RegistryClient, name: str, content: bytes, distance: str
 ) -> None:
@@ -107,14 +110,18 @@ def test_a_range_outside_the_blob_is_416_and_names_its_size(
 
 @pytest.mark.item("25", "B1")
 @CONTENTS
-def test_the_range_from_the_first_byte_on_is_the_whole_as_206(alice: RegistryClient, name: str, content: bytes) -> None:
+def test_the_range_from_the_first_byte_on_is_the_whole_as_206(
+    alice: RegistryClient, name: str, content: bytes
+) -> None:
     answer = fetch(alice, name, content, "bytes=0-")
 
     assert (answer.status_code, answer.content) == (206, content)
 
 
 @pytest.mark.item("25")
-def test_many_ranges_at_once_make_up_the_blob(server: ServerProcess, alice: RegistryClient, name: str) -> None:
+def test_many_ranges_at_once_make_up_the_blob(
+    server: ServerProcess, alice: RegistryClient, name: str
+) -> None:
     content = hashlib.shake_128(b"parallel").digest(16 * MEBIBYTE)
     digest = alice.push_blob(name, content)
     headers = {"authorization": f"Bearer {alice.repository_token(name)}"}
@@ -204,7 +211,9 @@ def test_sixty_four_ranges_are_served_and_one_more_is_not(alice: RegistryClient,
     most = fetch(alice, name, SMALL, f"bytes={','.join(spans[:64])}")
     too_many = fetch(alice, name, SMALL, f"bytes={','.join(spans)}")
 
-    assert [part.body for part in body_parts(most)] == [SMALL[start : start + 1] for start in range(0, 640, 10)]
+    assert [part.body for part in body_parts(most)] == [
+        SMALL[start : start + 1] for start in range(0, 640, 10)
+    ]
     assert too_many.status_code == 416
 
 

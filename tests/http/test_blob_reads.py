@@ -2,13 +2,12 @@
 
 import hashlib
 
-import httpx
 import pytest
 
+from tests.support.connections import get
 from tests.support.raw_http import Wire
 from tests.support.registry import RegistryClient, error_codes, sha256, sha512
 from tests.support.server import ServerProcess
-from tests.support.workers import get
 
 SMALL = b"a small blob, kept in memory"
 LARGE = hashlib.shake_128(b"a large blob, sent from its file").digest(300_000)
@@ -28,7 +27,9 @@ def etag_forms(digest: str) -> dict[str, str]:
 
 @pytest.mark.item("20", "B1")
 @CONTENTS
-def test_a_blob_comes_back_whole_with_all_its_headers(alice: RegistryClient, name: str, content: bytes) -> None:
+def test_a_blob_comes_back_whole_with_all_its_headers(
+    alice: RegistryClient, name: str, content: bytes
+) -> None:
     digest = alice.push_blob(name, content)
 
     answer = alice.request("GET", name, f"blobs/{digest}")
@@ -45,7 +46,9 @@ def test_a_blob_comes_back_whole_with_all_its_headers(alice: RegistryClient, nam
 
 @pytest.mark.item("20")
 @CONTENTS
-def test_head_of_a_blob_has_the_headers_of_get_and_no_body(alice: RegistryClient, name: str, content: bytes) -> None:
+def test_head_of_a_blob_has_the_headers_of_get_and_no_body(
+    alice: RegistryClient, name: str, content: bytes
+) -> None:
     digest = alice.push_blob(name, content)
 
     got = alice.request("GET", name, f"blobs/{digest}")
@@ -114,7 +117,9 @@ def test_a_blob_of_a_repository_that_does_not_exist_is_404(alice: RegistryClient
 
 
 @pytest.mark.item("22", "B5")
-def test_a_blob_that_only_another_repository_has_is_404(alice: RegistryClient, bob: RegistryClient, name: str) -> None:
+def test_a_blob_that_only_another_repository_has_is_404(
+    alice: RegistryClient, bob: RegistryClient, name: str
+) -> None:
     secret = f"only in {name}".encode()
     digest = alice.push_blob(name, secret)
     bob.push_blob("bob/own", SMALL)
@@ -230,7 +235,7 @@ def test_nothing_is_compressed_on_the_way(
     digest = alice.push_blob(name, compressible)
     headers = {"accept-encoding": "gzip, deflate, br, zstd;q=1.0, identity;q=0.1"}
 
-    answer: httpx.Response = alice.request(method, name, f"blobs/{digest}", headers=headers)
+    answer = alice.request(method, name, f"blobs/{digest}", headers=headers)
 
     assert "content-encoding" not in answer.headers
     assert answer.headers["content-length"] == str(len(compressible))

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.connections import get
+from tests.support.raw_http import Wire, head
 from tests.support.registry import RawAnswer, RegistryClient, error_codes, sha256
 from tests.support.server import ServerProcess
-from tests.support.raw_http import Wire, head
-from tests.support.workers import get
 
 ABSENT = sha256(b"nobody has pushed this")
 
@@ -43,7 +43,14 @@ FAILING = [
     Case("DELETE", f"manifests/{ABSENT}", 404, "MANIFEST_UNKNOWN"),
 ]
 
-UNKNOWN_ADDRESSES = ["/v2/x", "/v2/_catalog/", "/v2/a/b/c", "/v2/alice/r/tags/other", "/v2Xalice/r/tags/list", "/nowhere"]
+UNKNOWN_ADDRESSES = [
+    "/v2/x",
+    "/v2/_catalog/",
+    "/v2/a/b/c",
+    "/v2/alice/r/tags/other",
+    "/v2Xalice/r/tags/list",
+    "/nowhere",
+]
 
 METHODS_BY_ADDRESS = {
     "/v2/": {"GET", "HEAD"},
@@ -111,7 +118,9 @@ def test_an_error_of_authentication_to_head_has_its_challenge_and_no_body(server
 @pytest.mark.item("10", "12")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", UNKNOWN_ADDRESSES)
-def test_an_unknown_address_is_404_with_the_error_document(admin: RegistryClient, path: str, method: str) -> None:
+def test_an_unknown_address_is_404_with_the_error_document(
+    admin: RegistryClient, path: str, method: str
+) -> None:
     answer = admin.http.request(method, path, headers={"authorization": f"Bearer {admin.token()}"})
 
     assert answer.status_code == 404
@@ -135,7 +144,9 @@ def test_a_method_that_an_address_does_not_have_is_405_and_names_those_it_has(
 @pytest.mark.item("12")
 @pytest.mark.parametrize("path", METHODS_BY_ADDRESS)
 def test_a_method_that_an_address_has_is_never_405(anonymous: RegistryClient, path: str) -> None:
-    statuses = {method: anonymous.http.request(method, path).status_code for method in METHODS_BY_ADDRESS[path]}
+    statuses = {
+        method: anonymous.http.request(method, path).status_code for method in METHODS_BY_ADDRESS[path]
+    }
 
     assert 405 not in statuses.values(), statuses
 
@@ -164,7 +175,9 @@ def test_a_refusal_below_the_router_is_the_error_document_too(
 
 @pytest.mark.item("10")
 @pytest.mark.parametrize("canary", ["<img src=x onerror=alert(1)>", "\u202egpj.exe", "{{7*7}}"])
-def test_an_error_repeats_what_was_asked_as_plain_ascii_json(alice: RegistryClient, filled: str, canary: str) -> None:
+def test_an_error_repeats_what_was_asked_as_plain_ascii_json(
+    alice: RegistryClient, filled: str, canary: str
+) -> None:
     answer = alice.request("GET", filled, f"blobs/sha256:{canary}")
 
     assert answer.status_code == 400

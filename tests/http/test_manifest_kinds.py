@@ -66,7 +66,10 @@ KINDS = [
     Kind(
         "Helm chart with provenance",
         "application/vnd.cncf.helm.config.v1+json",
-        ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/vnd.cncf.helm.chart.provenance.v1.prov"),
+        (
+            "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+            "application/vnd.cncf.helm.chart.provenance.v1.prov",
+        ),
         config=b'{"apiVersion":"v2","name":"mychart","version":"0.1.0+build.5"}',
         extra={"annotations": {"org.opencontainers.image.version": "0.1.0+build.5"}},
         tag="0.1.0_build.5",
@@ -103,7 +106,10 @@ KINDS = [
         EMPTY,
         ("text/plain; charset=utf-8", "application/octet-stream"),
         layer_annotations={"org.opencontainers.image.title": "příloha.txt"},
-        extra={"artifactType": "application/vnd.example+type", "annotations": {"created": "2026-01-01T00:00:00Z"}},
+        extra={
+            "artifactType": "application/vnd.example+type",
+            "annotations": {"created": "2026-01-01T00:00:00Z"},
+        },
     ),
     Kind(
         "ORAS artifact of the older form",

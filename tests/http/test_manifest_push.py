@@ -38,7 +38,11 @@ def stocked(alice: RegistryClient, name: str) -> str:
 
 
 def put(
-    client: RegistryClient, name: str, content: bytes, content_type: str | None = OCI_MANIFEST, reference: str = "t"
+    client: RegistryClient,
+    name: str,
+    content: bytes,
+    content_type: str | None = OCI_MANIFEST,
+    reference: str = "t",
 ) -> httpx.Response:
     headers = {} if content_type is None else {"content-type": content_type}
     return client.request("PUT", name, f"manifests/{reference}", content=content, headers=headers)
@@ -78,7 +82,9 @@ def test_odd_white_space_duplicate_keys_and_key_order_come_back_unchanged(
 ) -> None:
     config = json.dumps(descriptor(CONFIG, OCI_CONFIG)).encode()
     content = (
-        b'\n\t{ "x":1e0,"x" : 2.50 ,\r\n "layers":[ ],"config":' + config + b',  "schemaVersion":2,"\\u0078":"\\/\xc3\xa9" }\n\n'
+        b'\n\t{ "x":1e0,"x" : 2.50 ,\r\n "layers":[ ],"config":'
+        + config
+        + b',  "schemaVersion":2,"\\u0078":"\\/\xc3\xa9" }\n\n'
     )
 
     assert put(alice, stocked, content).status_code == 201
@@ -202,7 +208,8 @@ def test_without_any_type_the_shape_decides(
 
 @pytest.mark.item("63")
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "text/plain", OCI_CONFIG, "application/vnd.oci.artifact.manifest.v1+json"]
+    "content_type",
+    ["application/json", "text/plain", OCI_CONFIG, "application/vnd.oci.artifact.manifest.v1+json"],
 )
 def test_types_that_are_no_manifests_are_refused(
     alice: RegistryClient, stocked: str, content_type: str
@@ -309,7 +316,9 @@ def test_unknown_fields_inline_data_and_unknown_types_are_welcome(
 
 @pytest.mark.item("69")
 @pytest.mark.parametrize("layers", [[], None])
-def test_an_image_without_layers_is_welcome(alice: RegistryClient, stocked: str, layers: list[Any] | None) -> None:
+def test_an_image_without_layers_is_welcome(
+    alice: RegistryClient, stocked: str, layers: list[Any] | None
+) -> None:
     assert put(alice, stocked, plain_image(layers=layers)).status_code == 201
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -173,7 +174,7 @@ def test_the_first_pushes_to_a_repository_all_succeed(server: ServerProcess, nam
             media_type = "application/vnd.oci.image.index.v1+json"
             return client.push_manifest(name, f"t{number}", index, media_type).status_code
 
-    assert at_once([lambda number=number: push(number) for number in range(12)]) == [201] * 12
+    assert at_once([partial(push, number) for number in range(12)]) == [201] * 12
 
 
 def push_tags(url: str, name: str, process: int) -> list[int]:
@@ -197,4 +198,6 @@ def test_a_hundred_tags_from_ten_processes_are_all_listed(
 
     assert statuses == [201] * (PROCESSES * TAGS_PER_PROCESS)
     listed = alice.request("GET", stocked, "tags/list").json()["tags"]
-    assert listed == sorted(f"p{process}-{n}" for process in range(PROCESSES) for n in range(TAGS_PER_PROCESS))
+    assert listed == sorted(
+        f"p{process}-{n}" for process in range(PROCESSES) for n in range(TAGS_PER_PROCESS)
+    )

@@ -156,7 +156,9 @@ def test_by_digest_the_manifest_is_served_whatever_is_accepted(
 
 
 @pytest.mark.item("74")
-@pytest.mark.parametrize(("index_type", "image_type"), [(OCI_INDEX, OCI_MANIFEST), (DOCKER_LIST, DOCKER_MANIFEST)])
+@pytest.mark.parametrize(
+    ("index_type", "image_type"), [(OCI_INDEX, OCI_MANIFEST), (DOCKER_LIST, DOCKER_MANIFEST)]
+)
 def test_a_client_without_indexes_gets_the_linux_amd64_image_behind_the_tag(
     alice: RegistryClient, name: str, index_type: str, image_type: str
 ) -> None:

@@ -48,7 +48,14 @@ BAD_NAMES = [
     "alice/%5c..%5cbob",
 ]
 
-ENCODED_SLASHES = ["alice%2fapp", "alice%2Fapp", "alice/..%2f..%2fetc", "alice/%2fapp", "%2falice/app", "alice/app%2f"]
+ENCODED_SLASHES = [
+    "alice%2fapp",
+    "alice%2Fapp",
+    "alice/..%2f..%2fetc",
+    "alice/%2fapp",
+    "%2falice/app",
+    "alice/app%2f",
+]
 
 ENDPOINTS = [
     ("GET", "manifests/latest"),
@@ -120,7 +127,9 @@ def test_invalid_names_touch_neither_disk_nor_database(server: ServerProcess, ad
 
 @pytest.mark.item("13")
 @pytest.mark.parametrize("reference", ["..%2f..%2fetc", "a%2fb", "%00", "a%0ab", "..", "%2e%2e"])
-def test_a_reference_outside_the_grammar_names_nothing(alice: RegistryClient, name: str, reference: str) -> None:
+def test_a_reference_outside_the_grammar_names_nothing(
+    alice: RegistryClient, name: str, reference: str
+) -> None:
     alice.push_image(name)
 
     for folder in ("manifests", "blobs", "referrers"):
@@ -229,7 +238,9 @@ def test_the_longest_and_the_oddest_tags_work(alice: RegistryClient, name: str, 
 
 @pytest.mark.item("18")
 @pytest.mark.parametrize("tag", ["x" * 129, ".tag", "-tag", "t%C3%A4g", "a%20b", "a@b", "a+b"])
-def test_an_impossible_tag_is_400_to_write_and_404_to_read(alice: RegistryClient, name: str, tag: str) -> None:
+def test_an_impossible_tag_is_400_to_write_and_404_to_read(
+    alice: RegistryClient, name: str, tag: str
+) -> None:
     manifest = alice.push_image(name)
     headers = {"content-type": "application/vnd.oci.image.manifest.v1+json"}
 

@@ -33,13 +33,17 @@ def send_with_token(client: RegistryClient, token: str, method: str, path: str) 
 
 
 @pytest.fixture
-def callers(admin: RegistryClient, bob: RegistryClient, anonymous: RegistryClient) -> dict[str, RegistryClient]:
+def callers(
+    admin: RegistryClient, bob: RegistryClient, anonymous: RegistryClient
+) -> dict[str, RegistryClient]:
     return {"admin": admin, "bob": bob, "anonymous": anonymous}
 
 
 @pytest.mark.item("1")
 @pytest.mark.parametrize("who", ["admin", "bob", "anonymous"])
-def test_the_ping_with_any_valid_token_is_an_empty_object(callers: dict[str, RegistryClient], who: str) -> None:
+def test_the_ping_with_any_valid_token_is_an_empty_object(
+    callers: dict[str, RegistryClient], who: str
+) -> None:
     client = callers[who]
 
     answer = send_with_token(client, client.token(), "GET", "/v2/")
@@ -74,7 +78,9 @@ def test_the_ping_without_a_token_names_realm_and_service(server: ServerProcess,
 
 
 @pytest.mark.item("3")
-def test_the_challenge_of_the_ping_is_enough_to_get_in(server: ServerProcess, alice: RegistryClient, name: str) -> None:
+def test_the_challenge_of_the_ping_is_enough_to_get_in(
+    server: ServerProcess, alice: RegistryClient, name: str
+) -> None:
     manifest = alice.push_image(name)
     challenge = challenge_of(send_without_token(server, "GET", "/v2/"))
     parameters = {"service": challenge["service"], "scope": f"repository:{name}:pull"}
@@ -135,7 +141,9 @@ def test_a_token_for_less_than_is_needed_is_told_to_get_more(alice: RegistryClie
 
 
 @pytest.mark.item("5")
-def test_a_token_for_another_repository_is_told_to_get_the_right_one(alice: RegistryClient, name: str) -> None:
+def test_a_token_for_another_repository_is_told_to_get_the_right_one(
+    alice: RegistryClient, name: str
+) -> None:
     alice.push_image(name)
     token = alice.repository_token(f"{name}-other")
 
@@ -145,7 +153,9 @@ def test_a_token_for_another_repository_is_told_to_get_the_right_one(alice: Regi
 
 
 @pytest.mark.item("5")
-def test_a_known_caller_who_was_refused_the_right_is_denied(alice: RegistryClient, bob: RegistryClient, name: str) -> None:
+def test_a_known_caller_who_was_refused_the_right_is_denied(
+    alice: RegistryClient, bob: RegistryClient, name: str
+) -> None:
     alice.push_image(name)
 
     answer = bob.request("GET", name, "manifests/latest")

@@ -85,7 +85,9 @@ def test_accounts_count_before_addresses(data: Path) -> None:
         )
         spend_all(client)
 
-        assert ping_statuses(client, BURST, authorization=alice) == [200] * BURST, "her address is not counted"
+        assert ping_statuses(client, BURST, authorization=alice) == [200] * BURST, (
+            "her address is not counted"
+        )
         assert ping_statuses(client, 1, authorization=alice) == [429]
         assert ping_statuses(client, 1, authorization=alice_again) == [429], "another token, the same account"
         assert ping_statuses(client, 1, authorization=bob) == [200]
@@ -100,4 +102,3 @@ def test_a_token_that_is_not_good_counts_for_its_address(data: Path) -> None:
         ]
 
     assert (statuses[0], statuses[-1]) == (401, 429), "an address that guesses tokens is held to its ration"
-

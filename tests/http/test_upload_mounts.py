@@ -85,7 +85,9 @@ def test_a_mounted_blob_outlives_its_removal_from_the_source(
     alice: RegistryClient, name: str, source: str, digest: str, content: bytes
 ) -> None:
     mount(alice, name, digest, source, pull(source))
-    alice.repository_token(source, fresh=True)  # the first one is older than the repository: nothing to delete then
+    alice.repository_token(
+        source, fresh=True
+    )  # the first one is older than the repository: nothing to delete then
     assert alice.request("DELETE", source, f"blobs/{digest}").status_code == 202
 
     assert alice.request("GET", name, f"blobs/{digest}").content == content
@@ -99,7 +101,9 @@ def test_mounting_twice_is_created_again(alice: RegistryClient, name: str, sourc
 
 
 @pytest.mark.item("57")
-@pytest.mark.parametrize("missing", ["alice/no-such-repository", "UPPER/case", "", "../etc", "a//b", "x" * 300])
+@pytest.mark.parametrize(
+    "missing", ["alice/no-such-repository", "UPPER/case", "", "../etc", "a//b", "x" * 300]
+)
 def test_a_mount_from_a_repository_that_cannot_be_becomes_an_upload(
     alice: RegistryClient, name: str, digest: str, missing: str
 ) -> None:

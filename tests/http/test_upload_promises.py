@@ -10,11 +10,12 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.support.registry import RawAnswer, RegistryClient, image_manifest, sha256
+from tests.support.registry import RegistryClient, image_manifest, sha256
 from tests.support.server import ServerProcess
 from tests.support.uploads import STYLES, Style, append, finish, pieces, post_and_put, status, streamed_patch
-from tests.support.wire import Wire, wires_to_all_workers
+from tests.support.workers import client_of_each_worker
 
+ALICE_PASSWORD = "alice-has-a-password"
 LARGE_BYTES = 8 * 1024 * 1024
 
 
@@ -78,7 +79,9 @@ def test_readers_see_a_blob_whole_or_not_at_all_while_it_is_pushed(
 
 
 @pytest.mark.item("B3")
-def test_a_second_push_of_the_same_blob_does_not_disturb_its_readers(alice: RegistryClient, name: str) -> None:
+def test_a_second_push_of_the_same_blob_does_not_disturb_its_readers(
+    alice: RegistryClient, name: str
+) -> None:
     content = os.urandom(LARGE_BYTES)
     digest = alice.push_blob(name, content)
 
@@ -90,43 +93,34 @@ def test_a_second_push_of_the_same_blob_does_not_disturb_its_readers(alice: Regi
     assert {(answer.status_code, sha256(answer.content)) for answer in answers} == {(200, digest)}
 
 
+@pytest.fixture
+def both(server: ServerProcess) -> Iterator[list[RegistryClient]]:
+    """Give two clients of alice, each connected to another worker."""
+    with client_of_each_worker(server, "alice", ALICE_PASSWORD) as clients:
+        yield clients
+
+
 @pytest.mark.item("B2", "B8")
 def test_a_created_blob_is_there_for_the_next_request_on_every_worker(
-    server: ServerProcess, alice: RegistryClient, name: str
+    both: list[RegistryClient], name: str
 ) -> None:
-    authorization: dict[str, str | int] = {"authorization": f"Bearer {alice.repository_token(name)}"}
-
-    with wires_to_all_workers(server.url, 2) as workers:
-        for number in range(20):
-            content = f"{name} {number}".encode()
-            target = f"/v2/{name}/blobs/{sha256(content)}"
-            assert [answer.status for answer in ask_all(workers, target, authorization)] == [404, 404]
-            alice.push_blob(name, content)
-            assert [answer.body for answer in ask_all(workers, target, authorization)] == [content, content]
-
-
-def ask_all(workers: list[Wire], target: str, headers: dict[str, str | int]) -> list[RawAnswer]:
-    for connection in workers:
-        connection.send_head("GET", target, headers)
-    return [connection.read_answer() for connection in workers]
+    for number in range(20):
+        content = f"{name} {number}".encode()
+        target = f"blobs/{sha256(content)}"
+        assert [client.request("GET", name, target).status_code for client in both] == [404, 404]
+        both[number % 2].push_blob(name, content)
+        assert [client.request("GET", name, target).content for client in both] == [content, content]
 
 
 @pytest.mark.item("B8")
-def test_an_upload_may_hop_between_the_workers_at_every_step(
-    server: ServerProcess, alice: RegistryClient, name: str
-) -> None:
-    authorization: dict[str, str | int] = {"authorization": f"Bearer {alice.repository_token(name)}"}
-    location, chunks = alice.start_upload(name), [os.urandom(1000) for _ in range(6)]
+def test_an_upload_may_hop_between_the_workers_at_every_step(both: list[RegistryClient], name: str) -> None:
+    location, chunks = both[0].start_upload(name), [os.urandom(1000) for _ in range(6)]
 
-    with wires_to_all_workers(server.url, 2) as workers:
-        for number, chunk in enumerate(chunks):
-            connection = workers[number % 2]
-            connection.send_head("PATCH", location, authorization | {"content-length": len(chunk)})
-            connection.send(chunk)
-            answer = connection.read_answer()
-            assert (answer.status, answer.headers["range"]) == (202, f"0-{(number + 1) * 1000 - 1}")
+    for number, chunk in enumerate(chunks):
+        answer = both[number % 2].session("PATCH", name, location, content=chunk)
+        assert (answer.status_code, answer.headers["range"]) == (202, f"0-{(number + 1) * 1000 - 1}")
 
-    assert finish(alice, name, location, sha256(b"".join(chunks))).status_code == 201
+    assert finish(both[1], name, location, sha256(b"".join(chunks))).status_code == 201
 
 
 @pytest.mark.item("B8")

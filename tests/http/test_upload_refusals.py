@@ -2,25 +2,25 @@
 
 import pytest
 
-from tests.support.registry import RawAnswer, RegistryClient, sha256
+from tests.support.raw_http import Answer, Wire, head
+from tests.support.registry import RegistryClient, sha256
 from tests.support.server import ServerProcess
 from tests.support.uploads import append, finish, received_bytes, status
-from tests.support.wire import wire
 
 CONTENT = b"the content of a layer"
 DIGEST = sha256(CONTENT)
 NO_SUCH_SESSION = "11111111-2222-4333-8444-555555555555"
 
 
-def first_answer(server: ServerProcess, method: str, target: str, token: str | None, **more: str) -> RawAnswer:
+def first_answer(server: ServerProcess, method: str, target: str, token: str | None, *more: str) -> Answer:
     """Announce a large body with `Expect: 100-continue`, send none of it, and return what comes first."""
-    headers: dict[str, str | int] = {"expect": "100-continue", "content-length": 10_000_000, **more}
+    lines = ["Expect: 100-continue", "Content-Length: 10000000", *more]
     if token is not None:
-        headers["authorization"] = f"Bearer {token}"
-    with wire(server.url) as connection:
-        connection.send_head(method, target, headers)
-        answer = connection.read_answer()
-        assert answer.status == 100 or connection.is_closed_by_server(), "the body would be read as a request"
+        lines.append(f"Authorization: Bearer {token}")
+    with Wire(server.url) as wire:
+        wire.send(head(method, target, *lines))
+        answer = wire.answer(skip_interim=False)
+        assert answer.status == 100 or wire.closes(), "the body would be read as a request"
     return answer
 
 
@@ -34,7 +34,9 @@ def repository_paths(name: str) -> list[tuple[str, str]]:
 
 @pytest.mark.item("55")
 @pytest.mark.parametrize("token", [None, "forged"])
-def test_bad_credentials_are_refused_before_the_body(server: ServerProcess, name: str, token: str | None) -> None:
+def test_bad_credentials_are_refused_before_the_body(
+    server: ServerProcess, name: str, token: str | None
+) -> None:
     statuses = [
         first_answer(server, method, target, token).status for method, target in repository_paths(name)
     ]
@@ -54,7 +56,9 @@ def test_a_stranger_is_refused_before_the_body(server: ServerProcess, bob: Regis
 
 
 @pytest.mark.item("55", "13")
-def test_a_bad_name_is_refused_before_the_body(server: ServerProcess, alice: RegistryClient, name: str) -> None:
+def test_a_bad_name_is_refused_before_the_body(
+    server: ServerProcess, alice: RegistryClient, name: str
+) -> None:
     token = alice.repository_token(name)
 
     answers = [
@@ -96,12 +100,13 @@ def test_a_misplaced_range_is_refused_before_the_body(
     server: ServerProcess, alice: RegistryClient, name: str
 ) -> None:
     location = alice.start_upload(name)
-    span = {"content-range": "5-10000004"}
 
-    answer = first_answer(server, "PATCH", location, alice.repository_token(name), **span)
+    answer = first_answer(
+        server, "PATCH", location, alice.repository_token(name), "Content-Range: 5-10000004"
+    )
 
     assert answer.status == 416
-    assert answer.headers["location"] == location
+    assert answer.header("location") == location
 
 
 @pytest.mark.item("55", "42")
@@ -110,9 +115,7 @@ def test_a_range_that_disagrees_with_the_length_is_refused_before_the_body(
 ) -> None:
     location = alice.start_upload(name)
 
-    answer = first_answer(
-        server, "PATCH", location, alice.repository_token(name), **{"content-range": "0-5"}
-    )
+    answer = first_answer(server, "PATCH", location, alice.repository_token(name), "Content-Range: 0-5")
 
     assert answer.status == 400
     assert b"SIZE_INVALID" in answer.body
@@ -121,16 +124,11 @@ def test_a_range_that_disagrees_with_the_length_is_refused_before_the_body(
 @pytest.mark.item("55")
 def test_a_body_that_is_welcome_is_asked_for(server: ServerProcess, alice: RegistryClient, name: str) -> None:
     location = alice.start_upload(name)
-    headers: dict[str, str | int] = {
-        "authorization": f"Bearer {alice.repository_token(name)}",
-        "content-length": len(CONTENT),
-        "expect": "100-continue",
-    }
-    with wire(server.url) as connection:
-        connection.send_head("PATCH", location, headers)
-        interim = connection.read_answer()
-        connection.send(CONTENT)
-        final = connection.read_answer()
+    lines = [f"Authorization: Bearer {alice.repository_token(name)}", f"Content-Length: {len(CONTENT)}"]
+    with Wire(server.url) as wire:
+        wire.send(head("PATCH", location, *lines, "Expect: 100-continue"))
+        interim = wire.answer(skip_interim=False)
+        final = wire.ask(CONTENT)
 
     assert (interim.status, final.status) == (100, 202)
     assert finish(alice, name, location, DIGEST).status_code == 201

@@ -5,10 +5,10 @@ import urllib.parse
 import httpx
 import pytest
 
+from tests.support.raw_http import head, talk
 from tests.support.registry import RegistryClient, error_codes, sha256
 from tests.support.server import ServerProcess
 from tests.support.uploads import append, finish, received_bytes, status, unfinished_uploads, upload_id
-from tests.support.wire import wire
 
 CONTENT = b"the content of a layer"
 DIGEST = sha256(CONTENT)
@@ -25,20 +25,21 @@ def assert_unknown(answer: httpx.Response) -> None:
 
 
 @pytest.mark.item("33")
-@pytest.mark.parametrize("headers", [{}, {"content-length": "0"}], ids=["no length", "length 0"])
+@pytest.mark.parametrize("lines", [(), ("Content-Length: 0",)], ids=["no length", "length 0"])
 def test_post_begins_a_session_with_and_without_a_length(
-    server: ServerProcess, alice: RegistryClient, name: str, headers: dict[str, str | int]
+    server: ServerProcess, alice: RegistryClient, name: str, lines: tuple[str, ...]
 ) -> None:
-    with wire(server.url) as connection:
-        authorization = {"authorization": f"Bearer {alice.repository_token(name)}"}
-        connection.send_head("POST", f"/v2/{name}/blobs/uploads/", authorization | headers)
-        answer = connection.read_answer()
+    bearer = f"Authorization: Bearer {alice.repository_token(name)}"
 
+    [answer] = talk(server.url, head("POST", f"/v2/{name}/blobs/uploads/", bearer, *lines))
+
+    location = answer.header("location")
     assert answer.status == 202
-    assert answer.headers["range"] == "0-0"
-    assert answer.headers["content-length"] == "0"
-    assert answer.headers["docker-upload-uuid"] == upload_id(answer.headers["location"])
-    assert status(alice, name, answer.headers["location"]).status_code == 204
+    assert location is not None
+    assert answer.header("range") == "0-0"
+    assert answer.header("content-length") == "0"
+    assert answer.header("docker-upload-uuid") == upload_id(location)
+    assert status(alice, name, location).status_code == 204
 
 
 @pytest.mark.item("33")

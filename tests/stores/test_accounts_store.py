@@ -1,73 +1,16 @@
-"""Accounts, password checks and the throttle of failed logins, on both databases."""
+"""Accounts and password checks, on both databases."""
 
 import asyncio
-from datetime import timedelta
+import threading
 
 import pytest
 
-from dtr.core.clock import FakeClock
-from dtr.core.errors import Conflict, Invalid, NotFound, TooManyRequests, Unauthorized
+from dtr.core.errors import Conflict, Invalid, NotFound, Unauthorized
 from dtr.core.principal import ANONYMOUS, Principal
 from dtr.features.accounts import store
 from dtr.features.accounts.model import LoginAttempt
-from dtr.features.accounts.service import Accounts
-from dtr.plumbing.crypto.passwords import PasswordHasher
-from dtr.plumbing.db import Database, Transaction
-
-HOME = "192.0.2.1"
-PASSWORD = "correct horse battery"
-
-
-class QuickHasher(PasswordHasher):
-    """Hashes without the cost that makes real hashes safe, and counts its work."""
-
-    def __init__(self) -> None:
-        self.version = 1
-        self.checks = 0
-
-    def hash(self, password: str) -> str:
-        return f"v{self.version}:{password}"
-
-    def verify(self, stored: str, password: str) -> bool:
-        self.checks += 1
-        return stored.partition(":")[2] == password
-
-    def needs_rehash(self, stored: str) -> bool:
-        return not stored.startswith(f"v{self.version}:")
-
-
-class Registry:
-    """The accounts of one process, with everything a test wants to touch."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.clock = FakeClock()
-        self.hasher = QuickHasher()
-        self.revoked: list[str] = []
-        self.accounts = self.another_process()
-
-    def another_process(self) -> Accounts:
-        return Accounts(self.database, self.hasher, self.clock, self._revoke)
-
-    def _revoke(self, _tx: Transaction, account_id: str) -> None:
-        self.revoked.append(account_id)
-
-    async def log_in(self, name: str = "alice", password: str = PASSWORD, address: str = HOME) -> Principal:
-        return await self.accounts.authenticate(name, password, address)
-
-    async def fail(self, times: int, name: str = "alice", address: str = HOME) -> None:
-        for _ in range(times):
-            with pytest.raises(Unauthorized):
-                await self.log_in(name, "wrong", address)
-
-    async def note_failures(self, times: int, name: str, address: str) -> None:
-        attempt, now = LoginAttempt.of(name, address), self.clock.now()
-
-        def write(tx: Transaction) -> None:
-            for _ in range(times):
-                store.count_failure(tx, attempt, now)
-
-        await self.database.write(write)
+from dtr.plumbing.db import Database
+from tests.support.accounts import HOME, PASSWORD, Registry
 
 
 @pytest.fixture
@@ -201,7 +144,8 @@ async def test_a_hash_with_old_parameters_is_replaced_at_the_next_login(registry
 
     await registry.log_in()
 
-    found = await registry.database.read(lambda tx: store.find_credentials(tx, "alice"))
+    attempt = LoginAttempt.of("alice", HOME)
+    found = await registry.database.read(lambda tx: store.find_credentials(tx, attempt))
     assert found is not None
     assert found.password_hash == f"v2:{PASSWORD}"
     assert (await registry.log_in()).name == "alice"
@@ -228,106 +172,21 @@ async def test_a_given_password_counts_on_the_first_start_only(database: Databas
     assert (await registry.log_in("admin", "chosen by hand")).is_admin
 
 
-@pytest.mark.item("11")
-async def test_after_ten_failures_one_has_to_wait_and_the_wait_doubles(registry: Registry) -> None:
-    waits = []
-    await registry.fail(9)
-    for _ in range(4):
-        await registry.fail(1)
-        with pytest.raises(TooManyRequests) as refused:
-            await registry.log_in()
-        waits.append(refused.value.retry_after_seconds)
-        registry.clock.advance(refused.value.retry_after_seconds)
+async def test_passwords_are_checked_on_threads_of_their_own_which_end_with_the_room(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: set[threading.Thread] = set()
+    verify = registry.hasher.verify
 
-    assert waits == [1, 2, 4, 8]
-    assert (await registry.log_in()).name == "alice", "after the wait the right password works"
+    def noting_verify(stored: str, password: str) -> bool:
+        used.add(threading.current_thread())
+        return verify(stored, password)
 
+    monkeypatch.setattr(registry.hasher, "verify", noting_verify)
+    await asyncio.gather(*(registry.log_in() for _ in range(20)))
+    assert {thread.name.rpartition("_")[0] for thread in used} == {"dtr-password"}
+    assert len(used) <= 2
 
-async def test_an_attempt_that_had_to_wait_is_not_a_failure_and_tells_nothing(registry: Registry) -> None:
-    await registry.fail(10)
-    checks = registry.hasher.checks
+    registry.accounts.close()
 
-    for password in (PASSWORD, "wrong"):
-        with pytest.raises(TooManyRequests):
-            await registry.log_in(password=password)
-
-    assert registry.hasher.checks == checks
-
-
-async def test_a_remembered_password_does_not_pass_the_throttle(registry: Registry) -> None:
-    await registry.log_in()
-    await registry.fail(10)
-
-    with pytest.raises(TooManyRequests):
-        await registry.log_in()
-
-
-async def test_success_forgets_the_failures_of_this_account_at_this_address(registry: Registry) -> None:
-    await registry.fail(9)
-    await registry.log_in()
-
-    await registry.fail(9)
-
-    assert (await registry.log_in()).name == "alice"
-
-
-async def test_failures_are_forgotten_after_a_quarter_of_an_hour(registry: Registry) -> None:
-    await registry.fail(10)
-
-    registry.clock.advance(15 * 60)
-
-    await registry.fail(9)
-    assert (await registry.log_in()).name == "alice"
-
-
-async def test_failures_elsewhere_do_not_keep_the_owner_out(registry: Registry) -> None:
-    await registry.fail(10, address="198.51.100.7")
-
-    assert (await registry.log_in()).name == "alice"
-
-
-async def test_an_address_that_tries_many_names_has_to_wait(registry: Registry) -> None:
-    for number in range(50):
-        await registry.note_failures(1, f"user{number}", HOME)
-
-    with pytest.raises(TooManyRequests):
-        await registry.log_in()
-    assert (await registry.log_in(address="198.51.100.7")).name == "alice"
-
-
-async def test_an_account_that_is_tried_from_many_addresses_has_to_wait(registry: Registry) -> None:
-    for number in range(100):
-        await registry.note_failures(1, "alice", f"203.0.113.{number}")
-
-    with pytest.raises(TooManyRequests):
-        await registry.log_in()
-
-
-async def test_all_addresses_of_an_ipv6_network_count_as_one(registry: Registry) -> None:
-    for number in range(10):
-        await registry.note_failures(1, "alice", f"2001:db8:1:2::{number:x}")
-
-    with pytest.raises(TooManyRequests):
-        await registry.log_in(address="2001:db8:1:2:ffff::1")
-    assert (await registry.log_in(address="2001:db8:1:3::1")).name == "alice"
-
-
-async def test_attempts_sent_all_at_once_do_not_slip_past_the_throttle(registry: Registry) -> None:
-    outcomes = await asyncio.gather(
-        *(registry.log_in(password="wrong") for _ in range(60)), return_exceptions=True
-    )
-
-    assert sum(isinstance(outcome, TooManyRequests) for outcome in outcomes) >= 48
-    assert registry.hasher.checks <= 12
-
-
-async def test_ended_windows_leave_no_rows_behind(registry: Registry) -> None:
-    old = LoginAttempt.of("alice", HOME)
-    start = registry.clock.now()
-    await registry.fail(3)
-    registry.clock.advance(15 * 60)
-
-    await registry.fail(1, name="bob", address="198.51.100.7")
-
-    within = start + timedelta(seconds=1)
-    assert await registry.database.read(lambda tx: store.find_failures(tx, old, within)) == []
+    assert not any(thread.is_alive() for thread in used)

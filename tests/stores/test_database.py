@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dtr.core.errors import Unavailable
 from dtr.features.repositories import store
@@ -55,6 +55,30 @@ async def test_a_violated_constraint_comes_to_the_caller_as_it_is(database: Data
         await database.write(write)
 
     assert await paths(database) == []
+
+
+@pytest.mark.parametrize(
+    "mistake", ["SELECT no_such_column FROM repository", "SELECT * FROM repository WHERE id = ?"]
+)
+async def test_a_mistake_of_ours_is_not_taken_for_trouble_of_the_database(
+    database: Database, mistake: str
+) -> None:
+    for way in (database.read, database.write):
+        with pytest.raises(DBAPIError):
+            await way(lambda tx: tx.exec_driver_sql(mistake))
+
+
+async def test_a_value_that_no_column_can_hold_is_a_mistake_of_ours(database: Database) -> None:
+    with pytest.raises(DBAPIError):
+        await database.read(lambda tx: tx.execute(store.FIND, {"path": object()}))
+
+
+async def test_a_file_that_is_no_database_is_trouble(tmp_path: Path) -> None:
+    (tmp_path / "dtr.db").write_bytes(b"something else entirely" * 100)
+    database = open_database(f"sqlite:///{tmp_path / 'dtr.db'}")
+
+    with pytest.raises(Unavailable):
+        await database.open()
 
 
 async def test_a_failing_read_does_not_harm_the_next(database: Database) -> None:
@@ -137,7 +161,7 @@ async def test_what_was_queued_at_the_end_is_still_written(database_url: str) ->
     await again.close()
 
 
-@pytest.mark.item("B2")
+@pytest.mark.item("B2", "E2")
 async def test_a_durable_commit_is_flushed_and_bookkeeping_is_not(database: Database) -> None:
     def level(tx: Transaction) -> str:
         sqlite = tx.dialect.name == "sqlite"

@@ -5,15 +5,17 @@ import json
 import pytest
 from sqlalchemy import func, select, text
 
-from dtr.features.images.model import Referrer
+from dtr.features.images.model import Place, Referrer, WantedReferrers
 from dtr.features.images.store import manifests, reads
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
 from dtr.plumbing.db import Database, Transaction, metadata
-from tests.support.registry import OCI_MANIFEST, descriptor, image_index, image_manifest
+from tests.support.registry import OCI_LAYER, OCI_MANIFEST, descriptor, image_index, image_manifest
 from tests.support.rows import NOW_MICROS, manifest_row, repository_row
 
+KINDS = "SELECT kind FROM manifest_reference"
 FIRST = (-1, "")
+LAST = (2**62, "")
 ODD = b'{ "schemaVersion" : 2,\n\t"mediaType":"%b", "x":1, "x":2,\n"config":%b,"layers":[] }\r\n\n' % (
     OCI_MANIFEST.encode(),
     json.dumps(descriptor(b"{}", "application/vnd.oci.empty.v1+json")).encode(),
@@ -112,6 +114,38 @@ async def test_references_are_written_once_each_with_their_kind(
     assert await count(database, "manifest_reference") == 3
 
 
+@pytest.mark.item("68")
+async def test_layers_that_may_not_be_distributed_are_no_references(
+    database: Database, repository: Repository
+) -> None:
+    elsewhere = [descriptor(b"elsewhere", OCI_LAYER.replace("layer.", "layer.nondistributable."))]
+    await save(database, repository, image_manifest(b"1", layers=elsewhere))
+
+    kinds = await database.read(lambda tx: list(tx.execute(text(KINDS)).scalars()))
+
+    assert kinds == ["config"]
+
+
+@pytest.mark.item("74")
+async def test_the_image_of_an_index_for_the_default_platform_is_noted_at_the_push(
+    database: Database, repository: Repository
+) -> None:
+    platforms = [("linux", "arm64"), ("linux", "amd64"), ("windows", "amd64")]
+    children = [
+        descriptor(os.encode() + cpu.encode(), OCI_MANIFEST, platform={"os": os, "architecture": cpu})
+        for os, cpu in platforms
+    ]
+    await save(database, repository, image_index(manifests=children), "three")
+    await save(database, repository, image_index(manifests=children[::2]), "two")
+    await save(database, repository, image_manifest(b"1"), "image")
+
+    found = await database.read(
+        lambda tx: [reads.resolve(tx, "alice/app", tag) for tag in ("three", "two", "image")]
+    )
+
+    assert [each.default_child_digest for each in found if each] == [children[1]["digest"], None, None]
+
+
 @pytest.mark.item("77")
 async def test_deleting_a_tag_leaves_the_manifest(database: Database, repository: Repository) -> None:
     digest = await save(database, repository, image_manifest(b"1"), "v1", "v2")
@@ -149,6 +183,18 @@ async def test_current_tags_names_those_that_exist(database: Database, repositor
     assert await database.read(lambda tx: manifests.current_tags(tx, repository.id, [])) == {}
 
 
+async def test_a_tag_on_a_manifest_is_found(database: Database, repository: Repository) -> None:
+    tagged = str(await save(database, repository, image_manifest(b"1"), "v1", "v2"))
+    untagged = str(await save(database, repository, image_manifest(b"2")))
+
+    found = await database.read(
+        lambda tx: [manifests.tag_on(tx, repository.id, digest) for digest in (tagged, untagged)]
+    )
+
+    assert found[0] in {"v1", "v2"}
+    assert found[1] is None
+
+
 async def test_present_manifests_takes_more_digests_than_one_statement_can(
     database: Database, repository: Repository
 ) -> None:
@@ -178,15 +224,22 @@ async def test_tags_come_in_byte_order_strictly_after_the_last(
     assert await after("b", 5) == []
 
 
-async def referrers(
-    database: Database, repository: Repository, *types: str, after: tuple[int, str] = FIRST, limit: int = 100
-) -> list[Referrer]:
-    subject = str(Digest.of(b"subject"))
+def wanted(repository: Repository, *types: str) -> WantedReferrers:
+    return WantedReferrers(repository.id, str(Digest.of(b"subject")), types)
+
+
+async def sizes(
+    database: Database, repository: Repository, *types: str, after: Place = FIRST, limit: int = 100
+) -> list[tuple[Place, int]]:
     return await database.read(
-        lambda tx: manifests.referrers_after(
-            tx, repository.id, subject, types=types, after=after, limit=limit
-        )
+        lambda tx: manifests.referrer_sizes(tx, wanted(repository, *types), after, limit)
     )
+
+
+async def referrers(
+    database: Database, repository: Repository, *types: str, after: Place = FIRST, end: Place = LAST
+) -> list[Referrer]:
+    return await database.read(lambda tx: manifests.referrers(tx, wanted(repository, *types), after, end))
 
 
 def about_subject(config: bytes, **extra: object) -> bytes:
@@ -199,8 +252,9 @@ async def test_a_referrer_is_described_by_its_manifest(database: Database, repos
     digest = await save(database, repository, content)
 
     assert await referrers(database, repository) == [
-        Referrer(str(digest), OCI_MANIFEST, len(content), "application/x.sbom", {"ä": "ö"}, NOW_MICROS)
+        Referrer(str(digest), OCI_MANIFEST, len(content), "application/x.sbom", '{"ä":"ö"}')
     ]
+    assert await sizes(database, repository) == [((NOW_MICROS, str(digest)), len(content))]
 
 
 @pytest.mark.item("92a")
@@ -222,6 +276,7 @@ async def test_referrers_are_filtered_by_any_of_several_types(
         "a/a",
         "c/c",
     }
+    assert len(await sizes(database, repository, "a/a", "c/c")) == 2
     assert await referrers(database, repository, "x/x") == []
 
 
@@ -236,12 +291,25 @@ async def test_pages_of_referrers_join_in_order_of_push_then_digest(
             for n, now in enumerate(times)
         ]
     )
-    found: list[tuple[int, str]] = []
+    found: list[Place] = []
 
-    while page := await referrers(database, repository, after=found[-1] if found else FIRST, limit=2):
-        found += [(entry.pushed_at_micros, entry.digest) for entry in page]
+    while page := await sizes(database, repository, after=found[-1] if found else FIRST, limit=2):
+        found += [place for place, _ in page]
 
     assert found == expected
+
+
+@pytest.mark.item("89")
+async def test_referrers_are_read_from_after_one_place_to_another(
+    database: Database, repository: Repository
+) -> None:
+    for number in range(5):
+        await save(database, repository, about_subject(b"%d" % number), now=NOW_MICROS + number // 2)
+    places = [place for place, _ in await sizes(database, repository)]
+
+    found = await referrers(database, repository, after=places[0], end=places[3])
+
+    assert [entry.digest for entry in found] == [digest for _, digest in places[1:4]]
 
 
 @pytest.mark.item("86")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine,
 from dtr.core.clock import FakeClock
 from dtr.core.paging import PageRequest
 from dtr.features.images.service import Blobs, Lists, Manifests
-from dtr.features.images.store import manifests, reads
-from dtr.features.images.store.tables import blob, blob_link, manifest, tag
+from dtr.features.images.store import manifests, reads, uploads
+from dtr.features.images.store.tables import blob, blob_link, manifest, tag, upload
 from dtr.features.repositories import store as repositories
 from dtr.features.repositories.service import Repositories
 from dtr.oci.digest import Digest
@@ -50,7 +50,13 @@ def seed(tx: Connection) -> None:
     here = {"repository_id": 7}
     tx.execute(insert(blob), [{"digest": each, "size_bytes": 1, "stored_at": NOW_MICROS} for each in digests])
     tx.execute(insert(blob_link), [{**here, "digest": each, "linked_at": NOW_MICROS} for each in digests])
-    fixed = {"media_type": "a/b", "content": b"{}", "annotations": "{}", "pushed_by": "alice"}
+    fixed = {
+        "media_type": "a/b",
+        "content": b"{}",
+        "size_bytes": 2,
+        "annotations": "{}",
+        "pushed_by": "alice",
+    }
     tx.execute(
         insert(manifest),
         [
@@ -64,6 +70,11 @@ def seed(tx: Connection) -> None:
             }
             for number, each in zip(numbers, digests, strict=True)
         ],
+    )
+    session = {"algorithm": "sha256", "started_at": NOW_MICROS, "touched_at": NOW_MICROS}
+    tx.execute(
+        insert(upload),
+        [{**session, "id": str(number), "repository": f"alice/r{number}"} for number in numbers],
     )
     tagged = {"tagged_at": NOW_MICROS, "tagged_by": "alice"}
     tx.execute(insert(tag), [{**here, **tagged, "name": f"v{each[-9:]}", "digest": each} for each in digests])
@@ -108,11 +119,13 @@ def _explained(how: str, statement: TextClause, values: Mapping[str, Any]) -> Te
 
 
 def _sqlite_plan(tx: Connection, statement: TextClause, values: Mapping[str, Any]) -> Plan:
-    """Read the lines of EXPLAIN QUERY PLAN. A scan of a named subquery reads only what that one gave."""
-    rows = tx.execute(_explained("EXPLAIN QUERY PLAN", statement, values), values)
-    lines = [row[3] for row in rows]
-    scans = [line for line in lines if re.match(r"SCAN (?!public$|own$)", line)]
-    return Plan(scans, [line for line in lines if "FOR ORDER BY" in line])
+    """Read the lines of EXPLAIN QUERY PLAN: number, number of the line above, unused, text.
+
+    Scans of named subqueries and sorts inside of them are over what those gave: a page at most.
+    """
+    rows = tx.execute(_explained("EXPLAIN QUERY PLAN", statement, values), values).all()
+    scans = [row[3] for row in rows if re.match(r"SCAN (?!public$|own$|open$|\(subquery)", row[3])]
+    return Plan(scans, [row[3] for row in rows if row[1] == 0 and "FOR ORDER BY" in row[3]])
 
 
 def _postgresql_plan(tx: Connection, statement: TextClause, values: Mapping[str, Any]) -> Plan:
@@ -140,20 +153,29 @@ LOOK_UPS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "FIND_BLOB": (reads.FIND_BLOB, {"path": PATH, "digest": DIGEST}),
     "REPOSITORY_EXISTS": (reads.REPOSITORY_EXISTS, {"path": PATH}),
     "FIND repository": (repositories.FIND, {"path": PATH}),
+    "TAG_ON": (manifests.TAG_ON, {"repository_id": 7, "digest": DIGEST}),
+    "CREATE upload": (
+        uploads.CREATE,
+        {"id": "new", "repository": PATH, "algorithm": "sha256", "now": NOW_MICROS, "most": 1000},
+    ),
 }
 
-REFERRERS_PAGE = {
+REFERRERS_AFTER = {
     "repository_id": 7,
     "subject": SUBJECT,
     "after_micros": 5_000,
     "after_digest": DIGEST,
-    "limit": 100,
 }
+SIZES_PAGE = {**REFERRERS_AFTER, "limit": 100}
+REFERRERS_PAGE = {**REFERRERS_AFTER, "end_micros": 7_000, "end_digest": DIGEST}
+TYPES = {"types": ["a/b", "c/d"]}
 
 PAGES: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "TAGS_AFTER": (manifests.TAGS_AFTER, {"repository_id": 7, "last": "v000010000", "limit": 100}),
+    "ALL_SIZES": (manifests.ALL_SIZES, SIZES_PAGE),
+    "FILTERED_SIZES": (manifests.FILTERED_SIZES, {**SIZES_PAGE, **TYPES}),
     "ALL_REFERRERS": (manifests.ALL_REFERRERS, REFERRERS_PAGE),
-    "FILTERED_REFERRERS": (manifests.FILTERED_REFERRERS, {**REFERRERS_PAGE, "types": ["a/b", "c/d"]}),
+    "FILTERED_REFERRERS": (manifests.FILTERED_REFERRERS, {**REFERRERS_PAGE, **TYPES}),
     "LIST_ALL_PATHS": (repositories.LIST_ALL_PATHS, {"last": "alice/r5", "limit": 100}),
     "LIST_PUBLIC_PATHS": (repositories.LIST_PUBLIC_PATHS, {"last": "alice/r5", "limit": 100}),
 }

@@ -15,8 +15,15 @@ UNTIL = NOW_MICROS + 60
 
 @pytest.fixture
 async def session(database: Database) -> str:
-    await database.write(lambda tx: uploads.create(tx, ID, PATH, "sha256", NOW_MICROS), durable=False)
+    assert await create(database, ID)
     return ID
+
+
+async def create(
+    database: Database, upload_id: str, path: str = PATH, *, now: int = NOW_MICROS, most: int = 10
+) -> bool:
+    session = UploadSession(upload_id, path, "sha256", 0, 0, None, from_micros(now))
+    return await database.write(lambda tx: uploads.create(tx, session, most=most), durable=False)
 
 
 async def claim(database: Database, writer: str = "w.1", *, now: int = NOW_MICROS, path: str = PATH) -> bool:
@@ -39,12 +46,21 @@ async def found(database: Database, path: str = PATH) -> UploadSession | None:
     return await database.read(lambda tx: uploads.find(tx, ID, path))
 
 
-async def idle(database: Database, *, before: int, now: int, limit: int = 10) -> list[str]:
-    return await database.read(lambda tx: uploads.idle_since(tx, before=before, now=now, limit=limit))
+async def end_idle(database: Database, *, before: int, now: int, limit: int = 10) -> list[str]:
+    return await database.write(lambda tx: uploads.delete_idle(tx, before=before, now=now, limit=limit))
 
 
 async def test_a_new_session_holds_nothing(database: Database, session: str) -> None:
     assert await found(database) == UploadSession(ID, PATH, "sha256", 0, 0, None, from_micros(NOW_MICROS))
+
+
+async def test_a_repository_has_no_more_sessions_than_the_limit(database: Database) -> None:
+    created = [await create(database, str(number), most=2) for number in range(3)]
+
+    assert created == [True, True, False]
+    assert await create(database, "of another", "alice/other", most=2)
+    await database.write(lambda tx: uploads.delete(tx, "0"), durable=False)
+    assert await create(database, "3", most=2)
 
 
 @pytest.mark.item("47")
@@ -140,19 +156,25 @@ async def test_deleting_a_session_ends_it(database: Database, session: str) -> N
 
 
 @pytest.mark.item("60b")
-async def test_only_sessions_untouched_and_without_writer_are_idle(database: Database, session: str) -> None:
-    assert await idle(database, before=NOW_MICROS, now=NOW_MICROS) == []
-    assert await idle(database, before=NOW_MICROS + 1, now=NOW_MICROS) == [ID]
+async def test_a_session_touched_in_time_is_not_ended(database: Database, session: str) -> None:
+    assert await end_idle(database, before=NOW_MICROS, now=NOW_MICROS) == []
+    assert await end_idle(database, before=NOW_MICROS + 1, now=NOW_MICROS) == [ID]
 
+
+@pytest.mark.item("60b")
+async def test_a_session_with_a_writer_is_ended_only_after_its_lease(
+    database: Database, session: str
+) -> None:
     await claim(database, "w.1")
-    assert await idle(database, before=NOW_MICROS + 1, now=NOW_MICROS) == []
-    assert await idle(database, before=NOW_MICROS + 1, now=UNTIL + 1) == [ID]
+    assert await end_idle(database, before=NOW_MICROS + 1, now=NOW_MICROS) == []
+    assert await end_idle(database, before=NOW_MICROS + 1, now=UNTIL + 1) == [ID]
+    assert await found(database) is None
 
 
 async def test_the_longest_idle_sessions_come_first(database: Database) -> None:
     for number in (3, 1, 2):
-        await database.write(
-            lambda tx, n=number: uploads.create(tx, str(n), PATH, "sha256", NOW_MICROS + n)  # type: ignore[misc]
-        )
+        await create(database, str(number), now=NOW_MICROS + number)
 
-    assert await idle(database, before=NOW_MICROS + 10, now=NOW_MICROS + 10, limit=2) == ["1", "2"]
+    ended = await end_idle(database, before=NOW_MICROS + 10, now=NOW_MICROS + 10, limit=2)
+
+    assert sorted(ended) == ["1", "2"]

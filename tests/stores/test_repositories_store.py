@@ -197,7 +197,16 @@ async def test_pulls_add_up_and_the_last_moment_stays_the_latest(database: Datab
 async def test_a_push_is_noted(database: Database) -> None:
     [made] = await make(database, "alice/app")
 
-    await database.write(lambda tx: store.note_push(tx, made.id, NOW))
+    returned = await database.write(lambda tx: store.note_push(tx, made.id, NOW))
 
     noted = await Repositories(database).get(RepositoryName.parse("alice/app"))
     assert (noted.pushes, noted.last_pushed_at) == (1, NOW)
+    assert returned == noted
+
+
+async def test_locking_a_repository_changes_nothing(database: Database) -> None:
+    [made] = await make(database, "alice/app")
+
+    found = await database.write(lambda tx: [store.lock(tx, path) for path in ("alice/app", "alice/none")])
+
+    assert found == [made, None]

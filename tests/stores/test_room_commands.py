@@ -1,4 +1,4 @@
-"""The operator's commands `dtr user`, `dtr repository` and `dtr keys`, against a real database."""
+"""The operator's commands `dtr user`, `dtr tokens`, `dtr repository` and `dtr keys`, against a real database."""
 
 import asyncio
 import json
@@ -12,21 +12,25 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dtr.core.clock import SystemClock
-from dtr.core.errors import Conflict, Invalid, RegistryError, Unauthorized
+from dtr.core.errors import Conflict, Invalid, NotFound, RegistryError, TooManyRequests, Unauthorized
+from dtr.features.access.model import AccessPolicy
+from dtr.features.accounts import store as account_store
 from dtr.features.accounts.commands import user
+from dtr.features.accounts.model import LoginAttempt
 from dtr.features.accounts.service import Accounts
 from dtr.features.repositories import store as repository_store
 from dtr.features.repositories.commands import repository
 from dtr.features.repositories.service import Repositories
 from dtr.features.tokens import store as token_store
-from dtr.features.tokens.commands import keys
+from dtr.features.tokens.commands import keys, tokens
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import TokenRules
+from dtr.features.tokens.service import TokenService
 from dtr.oci.errors import NameUnknown
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.crypto.passwords import PasswordHasher
 from dtr.plumbing.crypto.secretbox import SecretBox
-from dtr.plumbing.db import Database, open_database
+from dtr.plumbing.db import Database, Transaction, open_database
 
 RULES = TokenRules("dtr", "dtr", lifetime_seconds=300, leeway_seconds=5, rotate_seconds=86400)
 
@@ -48,12 +52,15 @@ class Operator:
 
     @staticmethod
     def _parts(database: Database) -> SimpleNamespace:
-        clock = SystemClock()
+        clock, policy = SystemClock(), AccessPolicy(create_on_push=True)
+        repositories = Repositories(database)
+        keys = KeyRingStore(database, SecretBox(bytes(32)), clock, RULES)
         return SimpleNamespace(
             database=database,
             accounts=Accounts(database, PasswordHasher(), clock, token_store.revoke_refresh_tokens),
-            repositories=Repositories(database),
-            keys=KeyRingStore(database, SecretBox(bytes(32)), clock, RULES),
+            repositories=repositories,
+            keys=keys,
+            token_service=TokenService(database, repositories, keys, clock, RULES, policy),
         )
 
     def run(self, command: click.Command, *arguments: str, stdin: str = "") -> Result:
@@ -137,6 +144,52 @@ def test_a_new_password_replaces_the_old(operator: Operator) -> None:
 
     assert operator.can_log_in("alice", new)
     assert not operator.can_log_in("alice", old)
+
+
+def test_an_unlocked_user_need_not_wait(operator: Operator) -> None:
+    password = operator.run(user, "add", "alice").stdout.strip()
+    attempt, now = LoginAttempt.of("alice", "192.0.2.1"), SystemClock().now()
+
+    def fail_often(tx: Transaction) -> None:
+        for _ in range(20):
+            account_store.count_failure(tx, attempt, now)
+
+    operator.use(lambda parts: parts.database.write(fail_often))
+    with pytest.raises(TooManyRequests):
+        operator.can_log_in("alice", password)
+
+    operator.run(user, "unlock", "alice")
+
+    assert operator.can_log_in("alice", password)
+
+
+def test_refresh_tokens_are_listed_and_revoked(operator: Operator) -> None:
+    password = operator.run(user, "add", "alice").stdout.strip()
+
+    async def make_refresh_token(parts: Any) -> str:
+        login = await parts.accounts.log_in("alice", password, "192.0.2.1")
+        token: str = await parts.token_service.new_refresh_token(login, "docker")
+        return token
+
+    token = operator.use(make_refresh_token)
+
+    [listed] = json.loads(operator.run(tokens, "list", "alice", "--output", "json").stdout)
+    assert listed["label"] == "docker"
+    text = operator.run(tokens, "list", "alice").stdout
+    assert text.startswith("docker\tcreated ")
+    assert token not in text
+
+    operator.run(tokens, "revoke", "alice")
+
+    assert operator.run(tokens, "list", "alice").stdout == ""
+    with pytest.raises(Unauthorized):
+        operator.use(lambda parts: parts.token_service.redeem(token))
+
+
+def test_tokens_of_an_unknown_user_are_a_mistake(operator: Operator) -> None:
+    for command in ("list", "revoke"):
+        with pytest.raises(NotFound):
+            operator.run(tokens, command, "bob")
 
 
 def test_a_repository_is_shown_and_changed(operator: Operator) -> None:

@@ -13,7 +13,7 @@ from dtr.core.principal import ANONYMOUS, Principal
 from dtr.doors.tokenservice import MAX_SCOPE_CHARACTERS
 from dtr.features.access.model import AccessPolicy
 from dtr.features.accounts import store as account_store
-from dtr.features.accounts.model import Account
+from dtr.features.accounts.model import Account, ProvenLogin
 from dtr.features.repositories import store as repository_store
 from dtr.features.repositories.model import RepositoryChanges, Visibility
 from dtr.features.repositories.service import Repositories
@@ -65,18 +65,22 @@ class Registry:
     def process(self) -> Process:
         return Process(self.database, self.clock, self._secret)
 
+    def login(self, principal: Principal) -> ProvenLogin:
+        """Return the login of a user whose password never changed."""
+        account = Account(
+            principal.account_id or "",
+            principal.name or "",
+            full_name="",
+            is_admin=principal.is_admin,
+            is_active=True,
+            created_at=self.clock.now(),
+        )
+        return ProvenLogin(account, credentials_version=1)
+
     async def make_accounts(self) -> None:
         def write(tx: Transaction) -> None:
             for principal in (ADMIN, ALICE):
-                account = Account(
-                    principal.account_id or "",
-                    principal.name or "",
-                    full_name="",
-                    is_admin=principal.is_admin,
-                    is_active=True,
-                    created_at=self.clock.now(),
-                )
-                account_store.insert(tx, account, "hash")
+                account_store.insert(tx, self.login(principal).account, "hash")
 
         await self.database.write(write)
 
@@ -338,13 +342,13 @@ async def test_private_keys_do_not_lie_open_in_the_database(registry: Registry) 
 async def test_a_refresh_token_stands_for_its_user(registry: Registry) -> None:
     process = registry.process()
 
-    token = await process.tokens.new_refresh_token(ALICE, "docker")
+    token = await process.tokens.new_refresh_token(registry.login(ALICE), "docker")
 
     assert await registry.process().tokens.redeem(token) == ALICE
 
 
 async def test_only_the_hash_of_a_refresh_token_is_stored(registry: Registry) -> None:
-    token = await registry.process().tokens.new_refresh_token(ALICE, "docker\0\n" + "x" * 500)
+    token = await registry.process().tokens.new_refresh_token(registry.login(ALICE), "docker\0\n" + "x" * 500)
     now = registry.clock.now()
 
     assert await registry.database.read(lambda tx: store.find_token(tx, token, now)) is None
@@ -353,14 +357,10 @@ async def test_only_the_hash_of_a_refresh_token_is_stored(registry: Registry) ->
     )
 
 
-async def test_the_anonymous_caller_gets_no_refresh_token(registry: Registry) -> None:
-    with pytest.raises(Unauthorized):
-        await registry.process().tokens.new_refresh_token(ANONYMOUS, "docker")
-
-
 async def test_revoked_refresh_tokens_are_refused_and_those_of_others_stay(registry: Registry) -> None:
     tokens = registry.process().tokens
-    mine, others = await tokens.new_refresh_token(ALICE, ""), await tokens.new_refresh_token(ADMIN, "")
+    mine = await tokens.new_refresh_token(registry.login(ALICE), "")
+    others = await tokens.new_refresh_token(registry.login(ADMIN), "")
 
     await registry.revoke(ALICE)
 
@@ -371,7 +371,7 @@ async def test_revoked_refresh_tokens_are_refused_and_those_of_others_stay(regis
 
 async def test_a_refresh_token_of_a_disabled_user_is_refused(registry: Registry) -> None:
     tokens = registry.process().tokens
-    token = await tokens.new_refresh_token(ALICE, "")
+    token = await tokens.new_refresh_token(registry.login(ALICE), "")
 
     await registry.database.write(lambda tx: account_store.set_active(tx, "alice", is_active=False))
 
@@ -381,7 +381,7 @@ async def test_a_refresh_token_of_a_disabled_user_is_refused(registry: Registry)
 
 async def test_a_refresh_token_lives_as_long_as_it_is_used(registry: Registry) -> None:
     tokens = registry.process().tokens
-    token = await tokens.new_refresh_token(ALICE, "")
+    token = await tokens.new_refresh_token(registry.login(ALICE), "")
 
     for _ in range(3):
         registry.clock.advance(timedelta(days=80).total_seconds())
@@ -399,7 +399,7 @@ async def test_an_account_keeps_a_bounded_number_of_refresh_tokens(
     tokens = registry.process().tokens
     made = []
     for _ in range(5):
-        made.append(await tokens.new_refresh_token(ALICE, ""))
+        made.append(await tokens.new_refresh_token(registry.login(ALICE), ""))
         registry.clock.advance(1)
 
     for token in made[:2]:

@@ -1,4 +1,4 @@
-"""Small disks of the tests' own: a tmpfs that can be filled, emptied and made read-only."""
+"""Small disks of the tests' own, which can be filled and emptied, and directories made read-only."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,20 +26,34 @@ class SmallDisk:
         """Give back what `fill` took."""
         (self.path / FILLER).unlink(missing_ok=True)
 
-    def remount(self, options: str) -> None:
-        """Change the options of the mount, e.g. to `ro`."""
-        subprocess.run(["mount", "-o", f"remount,{options}", str(self.path)], check=True, timeout=10)
+
+@contextmanager
+def read_only(directory: Path) -> Iterator[None]:
+    """Let nothing below a directory be opened for writing for a while. Skips the test where that is not permitted."""
+    _mount("--bind", str(directory), str(directory))
+    try:
+        _mount("-o", "remount,bind,ro", str(directory))
+        yield
+    finally:
+        _unmount(directory)
+
+
+def _mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, timeout=10, check=False)
+    if done.returncode:
+        pytest.skip(f"no right to mount: {done.stderr.decode().strip()}")
+
+
+def _unmount(path: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(path)], check=True, timeout=10)
 
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
     """Mount a disk of this size for a while. Skips the test where that is not permitted."""
     path.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
-    mounted = subprocess.run(command, capture_output=True, timeout=10, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no right to mount a small disk: {mounted.stderr.decode().strip()}")
+    _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path))
     try:
         yield SmallDisk(path)
     finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True, timeout=10)
+        _unmount(path)

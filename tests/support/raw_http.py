@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import struct
 import time
 import urllib.parse
 from collections.abc import Sequence
@@ -76,10 +77,13 @@ class Wire:
         self.send(data)
         return self.answer(method=method)
 
-    def answer(self, *, method: str = "GET") -> Answer:
-        """Read one answer to a request with this method. Raises Closed, or BrokenAnswer."""
+    def answer(self, *, method: str = "GET", skip_interim: bool = True) -> Answer:
+        """Read one answer to a request with this method. Raises Closed, or BrokenAnswer.
+
+        With `skip_interim=False` a 100 is an answer too.
+        """
         status, lines = self._head()
-        while status == 100:
+        while status == 100 and skip_interim:
             status, lines = self._head()
         return Answer(status, tuple(lines), self._body(method, status, lines))
 
@@ -101,12 +105,27 @@ class Wire:
                 return True
         return False
 
+    def cut(self) -> None:
+        """Break the connection at once, as the machine of a client that dies does (RST)."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
     def receive(self, count: int) -> bytes:
         """Read exactly this many bytes. Raises BrokenAnswer when fewer come."""
-        while len(self._buffer) < count:
+        taken = bytearray()
+        while len(taken) < count:
+            if not self._buffer:
+                self._fill_within(taken)
+            wanted = count - len(taken)
+            taken += self._buffer[:wanted]
+            self._buffer = self._buffer[wanted:]
+        return bytes(taken)
+
+    def _fill_within(self, taken: bytearray) -> None:
+        try:
             self._fill()
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
+        except Closed as error:
+            raise BrokenAnswer(f"the body breaks off after {len(taken)} bytes") from error
 
     def _head(self) -> tuple[int, list[tuple[str, str]]]:
         while b"\r\n\r\n" not in self._buffer:
@@ -120,7 +139,7 @@ class Wire:
 
     def _body(self, method: str, status: int, lines: list[tuple[str, str]]) -> bytes:
         headers = dict(lines)
-        if method == "HEAD" or status in (204, 304):
+        if method == "HEAD" or status in (100, 204, 304):
             return b""
         if "transfer-encoding" in headers:
             assert "content-length" not in headers

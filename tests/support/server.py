@@ -27,7 +27,7 @@ class ServerProcess:
         *,
         workers: int = 1,
         database: str | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
         tls: bool = False,
     ) -> None:
         self.data = data
@@ -40,12 +40,13 @@ class ServerProcess:
             self._arguments += ["--database", database]
         if tls:
             self._arguments.append("--tls")
-        self._environment = {
+        wanted: dict[str, str | None] = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DTR_")},
             "DTR_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "DTR_DATA": str(data),
             **(environment or {}),
         }
+        self._environment = {name: value for name, value in wanted.items() if value is not None}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,6 +54,10 @@ class ServerProcess:
         """The process id of the supervisor (with one worker: of the server)."""
         assert self._process is not None
         return self._process.pid
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of the forked workers."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     @property
     def database_url(self) -> str:

@@ -1,11 +1,14 @@
 """Uploading blobs in every way the protocol knows, and what a server keeps of unfinished ones."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 
 from tests.support.registry import RegistryClient
 from tests.support.server import ServerProcess
+
+SECONDS = 10.0
 
 Style = Callable[[RegistryClient, str, bytes, str], httpx.Response]
 """Pushes content under a digest to a repository, and returns the last answer."""
@@ -41,9 +44,9 @@ def streamed_patch(client: RegistryClient, name: str, content: bytes, digest: st
 def ranged_chunks(client: RegistryClient, name: str, content: bytes, digest: str) -> httpx.Response:
     """POST, then PATCHes that name their ranges, and the rest with the PUT."""
     location, middle, start = client.start_upload(name), len(content) // 2, 0
-    for stop in {middle // 2, middle} - {0}:
-        chunk = {"content": content[start:stop], "headers": {"content-range": f"{start}-{stop - 1}"}}
-        location = append(client, name, location, **chunk)
+    for stop in sorted({middle // 2, middle} - {0}):
+        span = {"content-range": f"{start}-{stop - 1}"}
+        location = append(client, name, location, content[start:stop], span)
         start = stop
     return finish(client, name, location, digest, content=content[start:])
 
@@ -97,6 +100,22 @@ def received_bytes(answer: httpx.Response) -> int:
     first, _, last = answer.headers["range"].partition("-")
     assert first == "0"
     return int(last) + 1 if last != "0" else 0
+
+
+def wait_until_received(client: RegistryClient, name: str, location: str, count: int) -> None:
+    """Wait until the server has stored that many bytes of an upload."""
+    deadline = time.monotonic() + SECONDS
+    while received_bytes(status(client, name, location)) < count:
+        assert time.monotonic() < deadline, "the server does not take what was sent"
+        time.sleep(0.01)
+
+
+def wait_until_free(client: RegistryClient, name: str, location: str) -> None:
+    """Wait until the server has noticed the death of a client: only then another may append."""
+    deadline = time.monotonic() + SECONDS
+    while client.session("PATCH", name, location, content=b"").status_code == 416:
+        assert time.monotonic() < deadline, "the dead client still holds the session"
+        time.sleep(0.01)
 
 
 def unfinished_uploads(server: ServerProcess) -> set[str]:

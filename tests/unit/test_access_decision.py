@@ -36,7 +36,7 @@ MATRIX = [
     (ADMIN, ABSENT, CREATES_NOTHING, "pull", Reason.NOT_CREATED_BY_PUSH),
     (OWNER, PRIVATE, CREATES, "pull push delete", Reason.OWNER),
     (OWNER, PUBLIC, CREATES, "pull push delete", Reason.OWNER),
-    (OWNER, ABSENT, CREATES, "pull push", Reason.OWNER),
+    (OWNER, ABSENT, CREATES, "pull push delete", Reason.OWNER),
     (OWNER, PRIVATE, CREATES_NOTHING, "pull push delete", Reason.OWNER),
     (OWNER, ABSENT, CREATES_NOTHING, "pull", Reason.NOT_CREATED_BY_PUSH),
     (STRANGER, PRIVATE, CREATES, "", Reason.NO_RIGHT),

@@ -123,7 +123,8 @@ def test_an_immutable_tag_does_not_move(current: dict[str, str]) -> None:
         ImmutableTags().check(NO_TRANSACTION, push(REPOSITORY, current))
 
     assert answer_for(caught.value) == (403, "DENIED")
-    assert "alice/app" in caught.value.message
+    assert "of alice/app is immutable" in caught.value.message
+    assert current[str(caught.value.detail["tag"])] == OTHER
 
 
 def test_tags_move_where_nothing_forbids_it() -> None:

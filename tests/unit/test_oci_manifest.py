@@ -1,5 +1,6 @@
 import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -9,6 +10,7 @@ from dtr.oci.manifest import (
     MAX_DEPTH,
     MAX_DESCRIPTORS,
     MAX_MANIFEST_BYTES,
+    MAX_OPENINGS,
     Manifest,
     blobs_required,
     choose_child,
@@ -223,6 +225,34 @@ def test_very_deep_nesting_is_refused_and_breaks_nothing(opening: bytes, count: 
 def test_more_descriptors_than_the_limit_are_refused(document: Json, key: str) -> None:
     small = {"mediaType": "a/b", "digest": str(Digest.of(b"")), "size": 0}
     assert "at most" in refusal(document | {key: [small] * (MAX_DESCRIPTORS + 1)})
+
+
+def with_openings(number: int, filler: bytes) -> bytes:
+    """Make an index with so many arrays and objects in all; `filler` holds one."""
+    start, end = b'{"schemaVersion":2,"manifests":[],"x":[', b"0]}"
+    return start + (filler + b",") * (number - 3) + end
+
+
+@pytest.mark.item("66")
+@pytest.mark.parametrize("filler", [b"[]", b"{}", b'"["'])
+def test_the_limit_of_arrays_and_objects_is_inclusive_and_counts_texts_too(filler: bytes) -> None:
+    assert parse_manifest(with_openings(MAX_OPENINGS, filler), None).media_type == OCI_INDEX
+    with pytest.raises(ManifestInvalid, match="arrays and objects"):
+        parse_manifest(with_openings(MAX_OPENINGS + 1, filler), None)
+
+
+@pytest.mark.item("66")
+@pytest.mark.parametrize("filler", [b"[]", b"{}", b'{"":[]}', b"[[],[]]"])
+def test_a_manifest_of_nothing_but_brackets_is_refused_without_taking_memory(filler: bytes) -> None:
+    bomb = (b"[" + (filler + b",") * MAX_MANIFEST_BYTES)[: MAX_MANIFEST_BYTES - 3] + b"[]]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ManifestInvalid):
+            parse_manifest(bomb, None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_ten_thousand_children_are_read_in_linear_time() -> None:

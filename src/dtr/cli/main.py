@@ -1,6 +1,7 @@
 """The command `dtr`: finds the command group that is asked for, and imports only that."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ COMMANDS = {
     "serve": Entry("dtr.cli.serve", "serve", "Run the registry."),
     "check": Entry("dtr.features.images.commands", "check", "Compare the database with the stored blobs."),
     "user": Entry("dtr.features.accounts.commands", "user", "Create, list and change user accounts."),
+    "tokens": Entry("dtr.features.tokens.commands", "tokens", "List and revoke refresh tokens."),
     "repository": Entry("dtr.features.repositories.commands", "repository", "List and change repositories."),
     "keys": Entry("dtr.features.tokens.commands", "keys", "List and rotate the keys that sign tokens."),
     "database": Entry("dtr.cli.database", "database", "Look after the metadata database."),
@@ -87,5 +89,6 @@ def _assignments(_ctx: click.Context, _parameter: click.Parameter, given: tuple[
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, data: str | None, assignments: dict[str, str]) -> None:
     """Run and look after a Trusted Registry."""
+    os.umask(0o077)  # whatever a command writes is for the registry's own user
     own = {"data": data} if data is not None else {}
     ctx.obj = Invocation(config, {**assignments, **own})

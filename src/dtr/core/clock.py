@@ -8,6 +8,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+LEAST_JUMP = timedelta(seconds=5)
+"""Clocks that are disciplined by the network drift by less between two looks."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,6 +56,30 @@ class FakeClock:
         """Move both readings by `seconds`; less than zero plays a wall clock that was set back."""
         self._now += timedelta(seconds=seconds)
         self._monotonic += max(seconds, 0.0)
+
+
+class JumpWatch:
+    """Notices when the wall clock is set, so that nothing is taken for old only because the date changed."""
+
+    def __init__(self, clock: Clock, forget_after: timedelta) -> None:
+        """Watch from now on; a jump matters for `forget_after`, the age at which things count as old."""
+        self._clock = clock
+        self._forget_after = forget_after.total_seconds()
+        self._wall, self._monotonic = clock.now(), clock.monotonic()
+        self._ahead = timedelta()
+        self._jumped_at = self._monotonic
+
+    def ahead(self) -> timedelta:
+        """Return by how much the wall clock has run ahead of the time that really passed, as far as it matters."""
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        jump = (wall - self._wall) - timedelta(seconds=monotonic - self._monotonic)
+        self._wall, self._monotonic = wall, monotonic
+        if abs(jump) > LEAST_JUMP:
+            self._ahead = max(self._ahead + jump, timedelta())
+            self._jumped_at = monotonic
+        elif monotonic - self._jumped_at > self._forget_after:
+            self._ahead = timedelta()
+        return self._ahead
 
 
 def to_micros(moment: datetime) -> int:

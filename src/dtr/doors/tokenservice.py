@@ -13,6 +13,7 @@ from dtr.core.actions import parse_scopes
 from dtr.core.clock import rfc3339
 from dtr.core.errors import Invalid, Unauthorized
 from dtr.core.principal import ANONYMOUS, Principal
+from dtr.features.accounts.model import ProvenLogin
 from dtr.features.accounts.service import Accounts
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import IssuedToken
@@ -36,6 +37,14 @@ class BasicCredentials:
 
     name: str
     password: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedToken:
+    """A refresh token that a client sent, and the caller that it stands for."""
+
+    token: str
+    principal: Principal
 
 
 class TokenDoor:
@@ -87,11 +96,13 @@ class TokenDoor:
         self._check_service(query.get("service"))
         scopes = query.get_all("scope")
         _check_size(scopes)
-        principal = await self._basic_principal(request, query.get("account"))
+        login = await self._basic_login(request, query.get("account"))
+        principal = ANONYMOUS if login is None else login.principal
         request.user = principal.name or ""
         issued = await self._tokens.issue(principal, parse_scopes(scopes))
-        wants_refresh = query.get("offline_token") == "true" and not principal.is_anonymous
-        refresh_token = await self._refresh_token(principal, query) if wants_refresh else None
+        refresh_token = None
+        if login is not None and query.get("offline_token") == "true":
+            refresh_token = await self._refresh_token(login, query)
         return json_response(200, _token_document(issued, refresh_token))
 
     async def _post_token(self, request: Request) -> Response:
@@ -99,11 +110,13 @@ class TokenDoor:
         self._check_service(form.get("service"))
         scopes = form.get_all("scope")
         _check_size(scopes)
-        principal, refresh_token = await self._granted_principal(request, form)
+        proof = await self._proof(request, form)
+        principal = proof.principal
         request.user = principal.name or ""
         issued = await self._tokens.issue(principal, parse_scopes(scopes))
-        if refresh_token is None and form.get("access_type") == "offline":
-            refresh_token = await self._refresh_token(principal, form)
+        refresh_token = proof.token if isinstance(proof, RedeemedToken) else None
+        if isinstance(proof, ProvenLogin) and form.get("access_type") == "offline":
+            refresh_token = await self._refresh_token(proof, form)
         scope = " ".join(map(str, issued.granted))
         return json_response(200, {**_token_document(issued, refresh_token), "scope": scope})
 
@@ -112,31 +125,29 @@ class TokenDoor:
         if service is not None and service != self._service_name:
             raise Invalid(f"tokens are issued for the service {self._service_name} only", given=service[:100])
 
-    async def _basic_principal(self, request: Request, account: str | None) -> Principal:
-        """Return who the Basic credentials prove; nobody in particular without any."""
+    async def _basic_login(self, request: Request, account: str | None) -> ProvenLogin | None:
+        """Return the login that the Basic credentials prove; None without any."""
         header = request.header(b"authorization")
         if header is None:
-            return ANONYMOUS
+            return None
         basic = parse_basic(header)
         if account is not None and account != basic.name:
             raise Unauthorized("the parameter account names another user than the credentials")
-        return await self._accounts.authenticate(basic.name, basic.password, request.client_host)
+        return await self._accounts.log_in(basic.name, basic.password, request.client_host)
 
-    async def _granted_principal(
-        self, request: Request, form: QueryParameters
-    ) -> tuple[Principal, str | None]:
-        """Return who the form's grant proves, and the refresh token if that was the proof."""
+    async def _proof(self, request: Request, form: QueryParameters) -> ProvenLogin | RedeemedToken:
+        """Return what the form's grant proves."""
         grant_type = form.get("grant_type")
         if grant_type == "refresh_token":
-            refresh_token = _required(form, "refresh_token")
-            return await self._tokens.redeem(refresh_token), refresh_token
+            token = _required(form, "refresh_token")
+            return RedeemedToken(token, await self._tokens.redeem(token))
         if grant_type == "password":
             name, password = _required(form, "username"), _required(form, "password")
-            return await self._accounts.authenticate(name, password, request.client_host), None
+            return await self._accounts.log_in(name, password, request.client_host)
         raise Invalid("grant_type must be password or refresh_token")
 
-    async def _refresh_token(self, principal: Principal, parameters: QueryParameters) -> str:
-        return await self._tokens.new_refresh_token(principal, label=parameters.get("client_id") or "")
+    async def _refresh_token(self, login: ProvenLogin, parameters: QueryParameters) -> str:
+        return await self._tokens.new_refresh_token(login, label=parameters.get("client_id") or "")
 
 
 def parse_basic(header: bytes) -> BasicCredentials:

@@ -4,6 +4,7 @@ A manifest's bytes are the truth; what is parsed here is a view of them. Source:
 Manifest" and "Image Index"; Docker image manifest version 2, schema 2.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,8 +31,17 @@ MAX_DEPTH: Final = 64
 """Most arrays and objects inside each other; real manifests use five."""
 MAX_DESCRIPTORS: Final = 20_000
 """Most layers or children of one manifest."""
+MAX_OPENINGS: Final = 10 * MAX_DESCRIPTORS
+"""Most opening brackets and braces in a manifest, those inside of texts included.
+
+A descriptor with everything the specification gives it has five. Counting bytes is quick and errs towards refusing
+only where texts hold 100,000s of brackets.
+"""
 
 _SCHEMA_VERSION = 2
+_CONTAINERS = (dict, list)
+
+_Container = dict[str, object] | list[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +106,35 @@ def _has_variant(child: Descriptor) -> bool:
 
 
 def _decode(content: bytes) -> dict[str, object]:
+    # Before the parser runs: it makes 64 bytes of memory out of each "[]", and lets no other thread go on meanwhile.
+    openings = content.count(b"[") + content.count(b"{")
+    if openings > MAX_OPENINGS:
+        raise ManifestInvalid(f"a manifest has at most {MAX_OPENINGS} arrays and objects")
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise ManifestInvalid(f"the manifest is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ManifestInvalid("a manifest must be a JSON object")
-    if _is_deeper_than(document, MAX_DEPTH):
+    if openings > MAX_DEPTH and _is_deeper_than(document, MAX_DEPTH):
         raise ManifestInvalid(f"the manifest nests deeper than {MAX_DEPTH} levels")
     return document
 
 
 def _is_deeper_than(document: dict[str, object], limit: int) -> bool:
     # Level by level, without recursion: the document decides how deep this goes.
-    level: list[dict[str, object] | list[object]] = [document]
+    level: list[_Container] = [document]
     for _ in range(limit):
-        values = (
-            value
-            for container in level
-            for value in (container.values() if isinstance(container, dict) else container)
-        )
-        level = [value for value in values if isinstance(value, dict | list)]
+        level = [
+            value for container in level for value in _values(container) if isinstance(value, _CONTAINERS)
+        ]
         if not level:
             return False
     return True
+
+
+def _values(container: _Container) -> Iterable[object]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _essence(content_type: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dtr.core.addresses import address_group
 from dtr.core.errors import Denied, RegistryError, Unauthorized
 from dtr.core.ids import new_id
 from dtr.doors.dataplane.authorization import Authorizer
@@ -15,11 +16,36 @@ from dtr.plumbing.asgi.application import Application, RequestIds
 from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.routing import Router
+from dtr.plumbing.telemetry.counters import BLOB_UPLOADED, LOGIN_FAILED, MANIFEST_PULLED, MANIFEST_PUSHED
 from dtr.plumbing.telemetry.logs import bind_request_id
 from dtr.plumbing.telemetry.metrics import Metrics
 from dtr.plumbing.telemetry.observer import RequestObserver
 from dtr.settings.tree import Settings
 from dtr.wiring.parts import Parts
+
+EVENTS = {
+    ("GET", "/v2/manifest", 200): MANIFEST_PULLED,
+    ("PUT", "/v2/manifest", 201): MANIFEST_PUSHED,
+    ("PUT", "/v2/upload", 201): BLOB_UPLOADED,
+    ("POST", "/v2/uploads", 201): BLOB_UPLOADED,
+    ("GET", "/auth/token", 401): LOGIN_FAILED,
+    ("POST", "/auth/token", 401): LOGIN_FAILED,
+}
+"""What answers mean for the metrics, beyond that they were given."""
+
+
+class Refusals:
+    """Notes what the server refuses before it is a request; see `plumbing.asgi.connections.Refusals`."""
+
+    def __init__(self, ids: RequestIds, observer: RequestObserver) -> None:
+        self._ids = ids
+        self._observer = observer
+
+    def refused(self, client: str, status: int, bytes_out: int) -> str:
+        """Log and count the refusal; return a request id for the answer."""
+        request_id = self._ids.next()
+        self._observer.observe_answer(request_id, client, "", "-", "-", "refused", status, bytes_out, 0.0, "")
+        return request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +54,7 @@ class Entrance:
 
     application: Application
     lane: FastLane
+    refusals: Refusals
 
 
 def build_entrance(
@@ -66,7 +93,7 @@ def build_entrance(
     )
     common = application.fixed_headers("https" if settings.tls.enabled else "http", data_plane)
     lane = FastLane(parts.images, parts.checker, observer, ids, common, is_open=not rates.enabled)
-    return Entrance(application, lane)
+    return Entrance(application, lane, Refusals(ids, observer))
 
 
 def _render(error: RegistryError) -> tuple[int, bytes]:
@@ -82,7 +109,7 @@ async def _caller(parts: Parts, request: Request) -> str:
         grant = await parts.checker.check(header)
     except Unauthorized:
         return request.client_host
-    return f"account {grant.subject}" if grant.subject else request.client_host
+    return f"account {grant.subject}" if grant.subject else address_group(request.client_host)
 
 
 def _health_door(

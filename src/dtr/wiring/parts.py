@@ -24,6 +24,7 @@ from dtr.plumbing.crypto.passwords import PasswordHasher
 from dtr.plumbing.crypto.secretbox import SecretBox, load_or_create_key
 from dtr.plumbing.db import Database, open_database
 from dtr.plumbing.db.migrate import migrate
+from dtr.plumbing.telemetry.logs import configure_logs
 from dtr.settings.tree import DAY, Settings
 
 MASTER_KEY_FILE = "master.key"
@@ -124,6 +125,7 @@ async def opened(parts: Parts) -> AsyncIterator[Parts]:
     try:
         yield parts
     finally:
+        parts.accounts.close()
         await parts.driver.close()
         await parts.database.close()
 
@@ -139,6 +141,9 @@ async def operator(settings: Settings) -> AsyncIterator[Parts]:
             f"there is no registry in {settings.data.absolute()}: name its directory with --data or DTR_DATA"
         )
         raise Misconfigured(message)
+    configure_logs(
+        settings.logs.level, settings.logs.format
+    )  # standard output belongs to the command's report
     migrate(settings.database_url)
     async with opened(build_parts(settings, OPERATOR_WRITER)) as parts:
         yield parts

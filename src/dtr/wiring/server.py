@@ -1,5 +1,6 @@
 """`dtr serve`: prepare once, then keep workers running."""
 
+import resource
 import time
 from functools import partial
 
@@ -13,11 +14,14 @@ from dtr.settings.tree import Settings
 from dtr.wiring.startup import prepare, welcome
 from dtr.wiring.worker import work
 
+MOST_FILES = 1024 * 1024
+
 
 def serve(settings: Settings) -> int:
     """Run the registry until it is told to stop; return the exit code."""
     started_at = time.time()
     configure_logs(settings.logs.level, settings.logs.format)
+    _allow_many_files()
     listening = bind_listening_socket(settings.listen.host, settings.listen.port)
     preparation = prepare(settings)
     counters = SharedCounters(settings.run_directory / "metrics")
@@ -28,3 +32,10 @@ def serve(settings: Settings) -> int:
     return supervise(
         settings.workers, partial(work, settings, preparation, listening, started_at), counters.retire
     )
+
+
+def _allow_many_files() -> None:
+    """Take as many descriptors as the system lets us: each connection needs one, a download up to three."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -3,24 +3,28 @@
 import asyncio
 import fcntl
 import os
+import secrets
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 from dtr.core.errors import Misconfigured
 from dtr.plumbing.crypto.ca import CertificateAuthority, load_identity
+from dtr.plumbing.crypto.files import create_private_file
 from dtr.plumbing.db.migrate import migrate
 from dtr.settings.tree import Settings
 from dtr.wiring.parts import build_parts, opened
 
 ADMIN_PASSWORD_VARIABLE = "DTR_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 LOCK_FILE = "server.lock"
+REPLICA_ID_FILE = "replica.id"
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """What the workers and the welcome text need."""
 
+    replica_id: str
     generated_password: str | None
     ca_certificate: bytes | None
     tls: ssl.SSLContext | None
@@ -36,16 +40,28 @@ def prepare(settings: Settings) -> Preparation:
     _make_directory(settings.data)
     lock = _lock(settings.data)
     migrate(settings.database_url)
+    _close_database_to_others(settings.data)
     password = asyncio.run(_prepare_parts(settings))
     authority, context = _identity(settings)
-    return Preparation(password, authority.certificate_pem if authority is not None else None, context, lock)
+    replica_id = _replica_id(settings.data)
+    return Preparation(
+        replica_id, password, authority.certificate_pem if authority is not None else None, context, lock
+    )
 
 
 def _make_directory(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Misconfigured(f"cannot create the data directory {data.absolute()}: {error.strerror}") from error
+        raise Misconfigured(
+            f"cannot create the data directory {data.absolute()}: {error.strerror}"
+        ) from error
+
+
+def _close_database_to_others(data: Path) -> None:
+    """Password hashes and private manifests are in it; an older version or another umask may have left it open."""
+    for file in data.glob("metadata.db*"):
+        file.chmod(0o600)
 
 
 def _lock(data: Path) -> int:
@@ -65,6 +81,13 @@ def _lock(data: Path) -> int:
     return lock
 
 
+def _replica_id(data: Path) -> str:
+    """Return the twelve hex digits that tell this replica from others on the same database; made once."""
+    path = data / REPLICA_ID_FILE
+    create_private_file(path, secrets.token_hex(6).encode())
+    return path.read_text().strip()
+
+
 async def _prepare_parts(settings: Settings) -> str | None:
     """Check the store, make the signing key and the first account; return a password that was generated."""
     async with opened(build_parts(settings, "startup.")) as parts:
@@ -80,7 +103,9 @@ def _identity(settings: Settings) -> tuple[CertificateAuthority | None, ssl.SSLC
         return None, None
     if tls.certificate is not None:
         if tls.key is None:
-            raise Misconfigured("tls.certificate needs tls.key: set both, or neither for an issued certificate")
+            raise Misconfigured(
+                "tls.certificate needs tls.key: set both, or neither for an issued certificate"
+            )
         return None, load_identity(tls.certificate, tls.key).context()
     directory = settings.data / "tls"
     authority = CertificateAuthority.load_or_create(directory)

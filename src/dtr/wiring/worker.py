@@ -1,6 +1,7 @@
 """One worker process, from fork to stop."""
 
 import asyncio
+import resource
 import sys
 import time
 from socket import socket
@@ -11,6 +12,7 @@ import uvloop
 from dtr import __version__
 from dtr.plumbing.asgi.connections import ConnectionLimits
 from dtr.plumbing.asgi.server import WorkerServer, repeat
+from dtr.plumbing.asgi.signals import hold_exit_signals
 from dtr.plumbing.telemetry.access import AccessLog, console_line, json_line, write_to_stderr
 from dtr.plumbing.telemetry.counters import Connections
 from dtr.plumbing.telemetry.logs import is_console
@@ -18,12 +20,16 @@ from dtr.plumbing.telemetry.metrics import Metrics
 from dtr.plumbing.telemetry.observer import RequestObserver
 from dtr.plumbing.telemetry.shared_counters import SharedCounters
 from dtr.settings.tree import Settings
-from dtr.wiring.entrance import build_entrance
+from dtr.wiring.entrance import EVENTS, build_entrance
 from dtr.wiring.parts import Parts, build_parts, opened
 from dtr.wiring.startup import Preparation
 
 FLUSH_PULLS_SECONDS = 5.0
 EXPIRE_UPLOADS_SECONDS = 60.0
+SPARE_DESCRIPTORS = 128
+"""For the database, log files, and what libraries open."""
+DESCRIPTORS_PER_CONNECTION = 3
+"""The socket; during a download its duplicate and the blob."""
 
 log = structlog.get_logger()
 
@@ -33,13 +39,14 @@ def work(
 ) -> None:
     """Serve until SIGTERM. `started_at` is when the server started, in seconds since the epoch."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        hold_exit_signals()
         runner.run(_serve(settings, preparation, listening, started_at, index))
 
 
 async def _serve(
     settings: Settings, preparation: Preparation, listening: socket, started_at: float, index: int
 ) -> None:
-    async with opened(build_parts(settings, f"worker.{index}.")) as parts:
+    async with opened(build_parts(settings, f"{preparation.replica_id}.{index}.")) as parts:
         await parts.keys.load()
         await parts.images.uploads.free_leases_of_predecessor()
         server: WorkerServer | None = None
@@ -51,9 +58,11 @@ async def _serve(
         metrics = Metrics(shared, __version__, started_at, connections=connections)
         access_log = _access_log(settings)
         entrance = build_entrance(
-            settings, parts, metrics, RequestObserver(access_log, metrics), preparation.ca_certificate
+            settings, parts, metrics, RequestObserver(access_log, metrics, EVENTS), preparation.ca_certificate
         )
-        server = WorkerServer(entrance.application, entrance.lane, _limits(settings), preparation.tls)
+        server = WorkerServer(
+            entrance.application, entrance.lane, entrance.refusals, _limits(settings), preparation.tls
+        )
         await metrics.start()
         if access_log is not None:
             await access_log.start()
@@ -63,6 +72,7 @@ async def _serve(
         finally:
             for task in background:
                 task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await parts.images.pulls.flush()
             await metrics.close()
             if access_log is not None:
@@ -95,8 +105,14 @@ def _limits(settings: Settings) -> ConnectionLimits:
         header_seconds=limits.header_seconds,
         keep_alive_seconds=limits.keep_alive_seconds,
         stalled_seconds=limits.body_idle_seconds,
-        connections=limits.max_connections,
+        connections=min(limits.max_connections, _affordable_connections()),
     )
+
+
+def _affordable_connections() -> int:
+    """Return how many connections the descriptors of this process suffice for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (soft - SPARE_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION)
 
 
 def _connections(server: WorkerServer) -> Connections:
@@ -105,7 +121,7 @@ def _connections(server: WorkerServer) -> Connections:
         accepted=server.census.accepted,
         handled=server.census.handled,
         requests=server.total_requests(),
-        reading=phases["reading"],
+        reading=phases["head"] + phases["reading"],
         writing=phases["writing"],
         waiting=phases["waiting"],
     )

@@ -1,6 +1,6 @@
 """Whether a token allows a request, and the challenge when it does not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dtr.core.actions import Action
 from dtr.core.errors import Denied, Unauthorized
@@ -21,6 +21,7 @@ class Need:
         return f"{self.type}:{self.name}:{','.join(self.actions)}"
 
 
+REALM_PATH = "/auth/token"
 PULL = (Action.PULL.value,)
 PUSH = (Action.PULL.value, Action.PUSH.value)
 DELETE = (Action.DELETE.value,)
@@ -49,7 +50,6 @@ class Authorizer:
     checker: TokenChecker
     service: str
     external_url: str | None = None
-    token_path: str = field(default="/auth/token")
 
     async def authenticate(self, request: Request, *needs: Need) -> TokenGrant:
         """Return what the caller's token grants. Raises TokenNeeded without a valid one."""
@@ -82,9 +82,15 @@ class Authorizer:
     def header(self, request: Request, challenge: Challenge) -> bytes:
         """Return the `WWW-Authenticate` value (Docker token authentication specification)."""
         base = self.external_url or f"{request.scheme}://{request.host}"
-        parts = [f'Bearer realm="{base}{self.token_path}"', f'service="{self.service}"']
+        parts = [f"Bearer realm={_quoted(base + REALM_PATH)}", f"service={_quoted(self.service)}"]
         if challenge.needs:
             parts.append(f'scope="{" ".join(map(str, challenge.needs))}"')
         if challenge.error:
             parts.append(f'error="{challenge.error}"')
         return ",".join(parts).encode("latin-1", "replace")
+
+
+def _quoted(text: str) -> str:
+    """Write a quoted-string (RFC 9110, section 5.6.4): what the client sent as its Host may hold quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

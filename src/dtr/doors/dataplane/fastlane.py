@@ -37,7 +37,7 @@ HEADS_LIMIT_BYTES = 4 * 1024 * 1024
 class FastObserver(Protocol):
     """Counts and logs an answer that never was a request object."""
 
-    def observe_fast(  # noqa: PLR0913, PLR0917 - the fields of a log line; positional on the hottest path
+    def observe_answer(  # noqa: PLR0913, PLR0917 - the fields of a log line; positional on the hottest path
         self,
         request_id: str,
         client: str,
@@ -45,11 +45,12 @@ class FastObserver(Protocol):
         method: str,
         target: str,
         route: str,
+        status: int,
         bytes_out: int,
         duration_seconds: float,
         user_agent: str,
     ) -> None:
-        """Take note of one 200 answer."""
+        """Take note of one answer."""
         ...
 
 
@@ -106,13 +107,14 @@ class FastLane:
         head, body = found
         request_id = self._ids.next()
         duration = time.perf_counter() - started
-        self._observer.observe_fast(
+        self._observer.observe_answer(
             request_id,
             client,
             grant.subject,
             method.decode(),
             text,
             ROUTES[folder],
+            200,
             len(body),
             duration,
             agent.decode("latin-1"),

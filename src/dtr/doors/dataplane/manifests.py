@@ -10,14 +10,12 @@ from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid
 from dtr.oci.headers import Accept, etag_matches, fit_warnings, parse_accept, warning
-from dtr.oci.manifest import MAX_MANIFEST_BYTES, choose_child, parse_manifest
-from dtr.oci.mediatypes import is_index
+from dtr.oci.manifest import MAX_MANIFEST_BYTES
 from dtr.oci.names import RepositoryName, parse_reference, parse_tag
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.response import BytesResponse, Response
 
 MAX_TAGS_IN_QUERY = 100
-DEFAULT_PLATFORM = ("linux", "amd64")
 
 CACHE_FOREVER = (b"cache-control", b"max-age=31536000, immutable")
 CACHE_NEVER = (b"cache-control", b"no-cache")
@@ -64,10 +62,9 @@ class ManifestHandlers:
         self, name: RepositoryName, found: StoredManifest, accept: Accept
     ) -> StoredManifest:
         """Serve clients that know no indexes the linux/amd64 image of one. Raises ManifestUnknown without any."""
-        if is_index(found.media_type):
-            child = choose_child(parse_manifest(found.content, found.media_type), *DEFAULT_PLATFORM)
-            if child is not None and accept.allows(child.media_type):
-                return await self.images.manifests.resolve(name, child.digest)
+        child = await self.images.manifests.default_child(name, found)
+        if child is not None and accept.allows(child.media_type):
+            return child
         raise ManifestUnknown(
             f"the manifest is of type {found.media_type}, which the request does not accept",
             media_type=found.media_type,

@@ -10,7 +10,6 @@ from dtr.features.images.service.uploads import Chunk
 from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.errors import DigestInvalid, NameInvalid
-from dtr.oci.headers import parse_upload_range
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.response import BytesResponse, Response
@@ -34,6 +33,7 @@ class UploadHandlers:
         name = address.repository()
         mount = request.query.get("mount")
         if mount is not None and await self._mount(request, name, Digest.parse(mount), grant):
+            request.route += "/mount"
             return self._created(name, Digest.parse(mount))
         digest = _single_digest(request)
         if digest is not None:
@@ -82,8 +82,8 @@ class UploadHandlers:
 
     def _chunk(self, request: Request) -> Chunk:
         header = request.header(b"content-range")
-        span = parse_upload_range(header) if header is not None else None
-        return Chunk(request.stream(self.chunk_limit_bytes), span, request.content_length)
+        content_range = header.decode("latin-1") if header is not None else None
+        return Chunk(request.stream(self.chunk_limit_bytes), content_range, request.content_length)
 
     def _created(self, name: RepositoryName, digest: Digest) -> Response:
         location = f"{self.base_url}/v2/{name}/blobs/{digest}".encode()
@@ -98,7 +98,10 @@ class UploadHandlers:
 
 
 def _has_body(request: Request) -> bool:
-    return request.header(b"transfer-encoding") is not None or bool(request.content_length)
+    announced = (
+        request.header(b"transfer-encoding") is not None or request.header(b"content-range") is not None
+    )
+    return announced or bool(request.content_length)
 
 
 def _single_digest(request: Request) -> Digest | None:

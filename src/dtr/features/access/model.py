@@ -10,7 +10,6 @@ from dtr.oci.names import RepositoryName
 
 _EVERY_ACTION: Final = frozenset(Action)
 _OWN_REPOSITORY: Final = frozenset({Action.PULL, Action.PUSH, Action.DELETE})
-_CREATE_OWN: Final = frozenset({Action.PULL, Action.PUSH})
 _PULL_ONLY: Final = frozenset({Action.PULL})
 
 
@@ -61,7 +60,7 @@ def decide(
         return Decision(_PULL_ONLY, Reason.NOT_CREATED_BY_PUSH)
     if reason is Reason.ADMINISTRATOR:
         return Decision(_EVERY_ACTION, reason)
-    return Decision(_OWN_REPOSITORY if repository is not None else _CREATE_OWN, reason)
+    return Decision(_OWN_REPOSITORY, reason)
 
 
 def granted_actions(

@@ -77,6 +77,17 @@ def password(*, name: str, password_stdin: bool) -> None:
     _show(generated)
 
 
+@user.command()
+@click.argument("name")
+def unlock(*, name: str) -> None:
+    """Forget the failed logins of the user NAME, who then need not wait for the next one.
+
+    What failed under other names from the same address still counts against that address.
+    """
+    _run(lambda accounts: accounts.unlock(name))
+    click.echo(f"unlocked user {name}", err=True)
+
+
 def _run(work: Callable[[Accounts], Awaitable[T]]) -> T:
     """Do something with the accounts of the registry that the settings describe."""
     invocation: Any = click.get_current_context().obj

@@ -1,6 +1,5 @@
 """What an account is, which names and passwords it may have, and how failed logins are counted."""
 
-import ipaddress
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from dtr.core.addresses import address_group
 from dtr.core.errors import Invalid
 from dtr.core.principal import Principal
 from dtr.oci.errors import NameInvalid
@@ -29,8 +29,13 @@ RESERVED_NAMES: Final = frozenset(
 FAILURE_WINDOW: Final = timedelta(minutes=15)
 """Failures are counted for this long after the first of them."""
 
+KNOWN_FOR: Final = timedelta(days=30)
+"""An account is known at an address for this long after it logged in there."""
+
+SUCCESS_STEP: Final = timedelta(days=1)
+"""How exactly the last login at an address is recorded: a write for every login would be too many."""
+
 _LONGEST_WAIT_SECONDS: Final = int(FAILURE_WINDOW.total_seconds())
-_ADDRESS_GROUP_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,24 @@ class Account:
     def principal(self) -> Principal:
         """The account as a caller."""
         return Principal(account_id=self.id, name=self.name, is_admin=self.is_admin)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenLogin:
+    """A login that succeeded, and which credentials proved it.
+
+    Whatever is to outlive the login must be stored on condition that these credentials still count: the password
+    may change, or the account be disabled, right after the check.
+    """
+
+    account: Account
+    credentials_version: int
+    """What the account's version was when the proof was read; each new password and each lock-out raises it."""
+
+    @property
+    def principal(self) -> Principal:
+        """The account as a caller."""
+        return self.account.principal
 
 
 def is_account_name(text: str) -> bool:
@@ -85,6 +108,7 @@ class FailureCounter(StrEnum):
     """What failed logins are counted by."""
 
     ACCOUNT_AND_ADDRESS = "account and address"
+    """Holds up everybody, known or not."""
     ADDRESS = "address"
     ACCOUNT = "account"
 
@@ -108,15 +132,15 @@ class LoginAttempt:
     @classmethod
     def of(cls, name: str, address: str) -> "LoginAttempt":
         """Make the attempt that somebody at the IP address `address` makes to log in as `name`."""
-        return cls(name if is_account_name(name) else "", _address_group(address))
+        return cls(name if is_account_name(name) else "", address_group(address))
 
     @property
-    def subjects(self) -> dict[FailureCounter, str]:
-        """What each counter counts this attempt under."""
+    def subjects(self) -> dict[FailureCounter, tuple[str, str]]:
+        """The name and the address that each counter counts this attempt under; empty where it has no regard."""
         return {
-            FailureCounter.ACCOUNT_AND_ADDRESS: f"{self.address} {self.name}",
-            FailureCounter.ADDRESS: self.address,
-            FailureCounter.ACCOUNT: self.name,
+            FailureCounter.ACCOUNT_AND_ADDRESS: (self.name, self.address),
+            FailureCounter.ADDRESS: ("", self.address),
+            FailureCounter.ACCOUNT: (self.name, ""),
         }
 
 
@@ -139,19 +163,21 @@ class FailureCount:
         return max(0, math.ceil((until - now).total_seconds()))
 
 
-def wait_seconds(counts: Iterable[FailureCount], now: datetime) -> int:
-    """Return how long an attempt has to wait (seconds); 0 if it may be made now."""
-    return max((count.wait_seconds(now) for count in counts), default=0)
+def is_known(succeeded_at: datetime | None, now: datetime) -> bool:
+    """Tell whether an account whose last login at an address was at `succeeded_at` is still known there."""
+    return succeeded_at is not None and now < succeeded_at + KNOWN_FOR
 
 
-def _address_group(address: str) -> str:
-    """Return the address, of IPv6 the /64 network: a client there has all addresses of one to choose from."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((int(parsed), _ADDRESS_GROUP_BITS), strict=False))
+def is_success_due(succeeded_at: datetime | None, now: datetime) -> bool:
+    """Tell whether a login now is to be recorded, with the last one recorded at `succeeded_at`."""
+    return succeeded_at is None or now >= succeeded_at + SUCCESS_STEP
+
+
+def wait_seconds(counts: Iterable[FailureCount], now: datetime, *, known: bool) -> int:
+    """Return how long an attempt has to wait (seconds); 0 if it may be made now.
+
+    Where the account is `known` at the address only their own failures hold it up: strangers cannot lock an
+    owner out by failing elsewhere, or under other names.
+    """
+    own = FailureCounter.ACCOUNT_AND_ADDRESS
+    return max((count.wait_seconds(now) for count in counts if count.counter is own or not known), default=0)

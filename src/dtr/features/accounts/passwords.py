@@ -5,11 +5,15 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Final
 
 from dtr.core.clock import Clock
 from dtr.plumbing.crypto.passwords import PasswordHasher, generate_password
+
+CONCURRENT_CHECKS: Final = 2
+"""Slow hashes at a time in one process: each takes a core and tens of megabytes."""
 
 MEMORY_SECONDS: Final = 60
 """How long a successful check is remembered: clients send the password again with every token request."""
@@ -19,24 +23,34 @@ MEMORY_SIZE: Final = 10_000
 
 
 class PasswordChecks:
-    """Hashes and checks passwords without blocking the event loop."""
+    """Hashes and checks passwords without blocking the event loop.
+
+    On threads of its own: a wave of logins must not delay what else the process does on threads.
+    """
 
     def __init__(self, hasher: PasswordHasher, clock: Clock) -> None:
         self._hasher = hasher
         self._clock = clock
+        self._threads = ThreadPoolExecutor(CONCURRENT_CHECKS, thread_name_prefix="dtr-password")
         self._memory_key = secrets.token_bytes(32)
         self._memory: OrderedDict[bytes, float] = OrderedDict()
 
+    def close(self) -> None:
+        """End the threads; waits for a running check, which takes tens of milliseconds."""
+        self._threads.shutdown(cancel_futures=True)
+
     async def hash(self, password: str) -> str:
         """Return the hash to store for a new password."""
-        return await asyncio.to_thread(self._hasher.hash, password)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._hasher.hash, password)
 
     async def matches(self, stored_hash: str | None, password: str) -> bool:
         """Check a password the slow way, and remember a success.
 
         Without a stored hash (no such account) the same work is done in vain, so that the time tells nothing.
         """
-        matches = await asyncio.to_thread(self._verify, stored_hash, password)
+        loop = asyncio.get_running_loop()
+        matches = await loop.run_in_executor(self._threads, self._verify, stored_hash, password)
         if matches and stored_hash is not None:
             self._remember(stored_hash, password)
             return True

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Conflict, NotFound, TooManyRequests, Unauthorized
@@ -15,16 +14,16 @@ from dtr.features.accounts.model import (
     Account,
     FailureCounter,
     LoginAttempt,
+    ProvenLogin,
     check_new_name,
     check_new_password,
+    is_known,
+    is_success_due,
     wait_seconds,
 )
-from dtr.features.accounts.passwords import PasswordChecks
+from dtr.features.accounts.passwords import CONCURRENT_CHECKS, PasswordChecks
 from dtr.plumbing.crypto.passwords import PasswordHasher, generate_password
 from dtr.plumbing.db import Database, Transaction
-
-CONCURRENT_CHECKS: Final = 2
-"""Slow password checks at a time in one process: each takes a core and tens of megabytes."""
 
 RevokeTokens = Callable[[Transaction, str], None]
 """Revokes, in the given transaction, every token that stands for the password of the account with this id."""
@@ -41,6 +40,10 @@ class Accounts:
         self._revoke_tokens = revoke_tokens
         self._passwords = PasswordChecks(hasher, clock)
         self._slots = asyncio.Semaphore(CONCURRENT_CHECKS)
+
+    def close(self) -> None:
+        """End the threads that check passwords."""
+        self._passwords.close()
 
     async def create(
         self, name: str, password: str, *, is_admin: bool = False, full_name: str = ""
@@ -105,8 +108,22 @@ class Accounts:
 
         await self._database.write(write)
 
+    async def unlock(self, name: str) -> None:
+        """Forget the failed logins of an account: nobody has to wait for them. Raises NotFound."""
+
+        def write(tx: Transaction) -> None:
+            if store.find(tx, name) is None:
+                raise _unknown(name)
+            store.forget_all_failures(tx, name)
+
+        await self._database.write(write)
+
     async def authenticate(self, name: str, password: str, address: str) -> Principal:
-        """Return the caller who proves to be `name` from the IP address `address`.
+        """Return the caller who proves to be `name`; raises like `log_in`."""
+        return (await self.log_in(name, password, address)).principal
+
+    async def log_in(self, name: str, password: str, address: str) -> ProvenLogin:
+        """Return the login of the caller who proves to be `name` from the IP address `address`.
 
         Raises Unauthorized for an unknown or disabled account and for a wrong password, without saying which;
         TooManyRequests when too many attempts failed before, whether or not this one is right.
@@ -118,17 +135,19 @@ class Accounts:
                 # Many attempts may have failed while this one waited: sending them at once must not help.
                 credentials, failed_before = await self._admit(attempt)
                 credentials = await self._verify(attempt, credentials, password)
-        if failed_before:
-            await self._database.write(lambda tx: store.forget_failures(tx, attempt), durable=False)
-        return credentials.account.principal
+        if failed_before or is_success_due(credentials.succeeded_at, self._clock.now()):
+            await self._note_success(attempt, credentials.account.id)
+        return ProvenLogin(credentials.account, credentials.version)
 
     async def _admit(self, attempt: LoginAttempt) -> tuple[store.Credentials | None, bool]:
         """Return the account that is tried, and whether it failed at this address. Raises TooManyRequests."""
         now = self._clock.now()
         credentials, failures = await self._database.quick_read(
-            lambda tx: (store.find_credentials(tx, attempt.name), store.find_failures(tx, attempt, now))
+            lambda tx: (store.find_credentials(tx, attempt), store.find_failures(tx, attempt, now))
         )
-        wait = wait_seconds(failures, now)
+        # A remembered password is no way past the counters: whoever has to wait could guess it, uncounted.
+        known = credentials is not None and is_known(credentials.succeeded_at, now)
+        wait = wait_seconds(failures, now, known=known)
         if wait:
             raise TooManyRequests("too many failed logins; wait before the next", retry_after_seconds=wait)
         return credentials, any(count.counter is FailureCounter.ACCOUNT_AND_ADDRESS for count in failures)
@@ -146,6 +165,10 @@ class Accounts:
         if self._passwords.needs_rehash(credentials.password_hash):
             await self._rehash(credentials, password)
         return credentials
+
+    async def _note_success(self, attempt: LoginAttempt, account_id: str) -> None:
+        now = self._clock.now()
+        await self._database.write(lambda tx: store.note_success(tx, attempt, account_id, now), durable=False)
 
     async def _rehash(self, credentials: store.Credentials, password: str) -> None:
         account_id, old = credentials.account.id, credentials.password_hash

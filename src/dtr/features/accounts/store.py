@@ -4,11 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Row, Table, Text, false, text, true
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Row,
+    Table,
+    Text,
+    false,
+    text,
+    true,
+)
 
 from dtr.core.clock import from_micros, to_micros
 from dtr.features.accounts.model import (
     FAILURE_WINDOW,
+    KNOWN_FOR,
     Account,
     FailureCount,
     FailureCounter,
@@ -25,6 +38,7 @@ account_table: Final = Table(
     Column("password_hash", Text, nullable=False),
     Column("is_admin", Boolean, nullable=False, server_default=false()),
     Column("is_active", Boolean, nullable=False, server_default=true()),
+    Column("credentials_version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -32,19 +46,33 @@ login_failure_table: Final = Table(
     "login_failure",
     metadata,
     Column("counter", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
     Column("failures", BigInteger, nullable=False),
     Column("last_failed_at", BigInteger, nullable=False),
     Column("window_ends_at", BigInteger, nullable=False),
     Index(None, "window_ends_at"),
 )
 
+login_success_table: Final = Table(
+    "login_success",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("succeeded_at", BigInteger, nullable=False),
+    Index(None, "succeeded_at"),
+)
+
 # One row by the unique index on name.
 FIND = text("SELECT * FROM account WHERE name = :name")
 
 # A disabled account has no credentials: to a login it looks like one that never was.
+# One row by the unique index on name, and one by primary key.
 FIND_CREDENTIALS = text("""
-SELECT *, password_hash FROM account WHERE name = :name AND is_active = TRUE
+SELECT a.*, s.succeeded_at
+  FROM account a
+  LEFT JOIN login_success s ON s.account_id = a.id AND s.address = :address
+ WHERE a.name = :name AND a.is_active = TRUE
 """)
 
 LIST_ALL = text("SELECT * FROM account ORDER BY name")
@@ -57,11 +85,19 @@ VALUES (:id, :name, :full_name, :password_hash, :is_admin, :created_at)
 RETURNING id
 """)
 
-SET_ACTIVE = text("UPDATE account SET is_active = :is_active WHERE name = :name RETURNING id")
+SET_ACTIVE = text("""
+UPDATE account SET is_active = :is_active, credentials_version = credentials_version + 1
+ WHERE name = :name
+RETURNING id
+""")
 
-SET_PASSWORD_HASH = text("UPDATE account SET password_hash = :password_hash WHERE name = :name RETURNING id")
+SET_PASSWORD_HASH = text("""
+UPDATE account SET password_hash = :password_hash, credentials_version = credentials_version + 1
+ WHERE name = :name
+RETURNING id
+""")
 
-# Only if nobody set another password in the meantime.
+# Only if nobody set another password in the meantime. The password stays, and with it the version.
 REPLACE_PASSWORD_HASH = text("""
 UPDATE account SET password_hash = :new WHERE id = :id AND password_hash = :old
 """)
@@ -71,34 +107,53 @@ FIND_FAILURES = text("""
 SELECT counter, failures, last_failed_at, window_ends_at
   FROM login_failure
  WHERE window_ends_at > :now
-   AND ((counter = :counter_0 AND subject = :subject_0)
-     OR (counter = :counter_1 AND subject = :subject_1)
-     OR (counter = :counter_2 AND subject = :subject_2))
+   AND ((counter = :counter_0 AND name = :name_0 AND address = :address_0)
+     OR (counter = :counter_1 AND name = :name_1 AND address = :address_1)
+     OR (counter = :counter_2 AND name = :name_2 AND address = :address_2))
 """)
 
 # Counts up, or starts a new window where the old one has ended.
 COUNT_FAILURE = text("""
-INSERT INTO login_failure (counter, subject, failures, last_failed_at, window_ends_at)
-VALUES (:counter, :subject, 1, :now, :window_ends_at)
-    ON CONFLICT (counter, subject) DO UPDATE
+INSERT INTO login_failure (counter, name, address, failures, last_failed_at, window_ends_at)
+VALUES (:counter, :name, :address, 1, :now, :window_ends_at)
+    ON CONFLICT (counter, name, address) DO UPDATE
    SET failures = CASE WHEN login_failure.window_ends_at > :now THEN login_failure.failures + 1 ELSE 1 END,
        window_ends_at = CASE WHEN login_failure.window_ends_at > :now
                              THEN login_failure.window_ends_at ELSE :window_ends_at END,
        last_failed_at = :now
 """)
 
-FORGET_FAILURES = text("DELETE FROM login_failure WHERE counter = :counter AND subject = :subject")
+FORGET_FAILURES = text("""
+DELETE FROM login_failure WHERE counter = :counter AND name = :name AND address = :address
+""")
+
+# Both by the first columns of the primary key.
+FORGET_ALL_FAILURES = text("""
+DELETE FROM login_failure WHERE counter IN (:account, :account_and_address) AND name = :name
+""")
 
 # Index: login_failure(window_ends_at).
 DROP_ENDED_WINDOWS = text("DELETE FROM login_failure WHERE window_ends_at <= :now")
 
+NOTE_SUCCESS = text("""
+INSERT INTO login_success (account_id, address, succeeded_at)
+VALUES (:account_id, :address, :now)
+    ON CONFLICT (account_id, address) DO UPDATE SET succeeded_at = :now
+""")
+
+# Index: login_success(succeeded_at).
+DROP_OLD_SUCCESSES = text("DELETE FROM login_success WHERE succeeded_at <= :known_since")
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An active account with what proves it."""
+    """An active account with what proves it, as one address tries it."""
 
     account: Account
     password_hash: str
+    version: int
+    succeeded_at: datetime | None
+    """The last recorded login at the address."""
 
 
 def find(tx: Transaction, name: str) -> Account | None:
@@ -107,10 +162,13 @@ def find(tx: Transaction, name: str) -> Account | None:
     return None if row is None else _account(row)
 
 
-def find_credentials(tx: Transaction, name: str) -> Credentials | None:
-    """Return the account `name` with its password hash; None if there is none or it is disabled."""
-    row = tx.execute(FIND_CREDENTIALS, {"name": name}).one_or_none()
-    return None if row is None else Credentials(_account(row), row.password_hash)
+def find_credentials(tx: Transaction, attempt: LoginAttempt) -> Credentials | None:
+    """Return the account that is tried with its password hash; None if there is none or it is disabled."""
+    row = tx.execute(FIND_CREDENTIALS, {"name": attempt.name, "address": attempt.address}).one_or_none()
+    if row is None:
+        return None
+    succeeded_at = None if row.succeeded_at is None else from_micros(row.succeeded_at)
+    return Credentials(_account(row), row.password_hash, row.credentials_version, succeeded_at)
 
 
 def list_all(tx: Transaction) -> list[Account]:
@@ -132,13 +190,19 @@ def insert(tx: Transaction, account: Account, password_hash: str) -> bool:
 
 
 def set_active(tx: Transaction, name: str, *, is_active: bool) -> str | None:
-    """Enable or disable an account; return its id, None if there is none."""
+    """Enable or disable an account; return its id, None if there is none.
+
+    Either way a login proven before counts no more.
+    """
     id_: str | None = tx.execute(SET_ACTIVE, {"name": name, "is_active": is_active}).scalar()
     return id_
 
 
 def set_password_hash(tx: Transaction, name: str, password_hash: str) -> str | None:
-    """Set a new password; return the account's id, None if there is none."""
+    """Set a new password; return the account's id, None if there is none.
+
+    A login proven by the old one counts no more.
+    """
     parameters = {"name": name, "password_hash": password_hash}
     id_: str | None = tx.execute(SET_PASSWORD_HASH, parameters).scalar()
     return id_
@@ -152,8 +216,8 @@ def replace_password_hash(tx: Transaction, account_id: str, old: str, new: str) 
 def find_failures(tx: Transaction, attempt: LoginAttempt, now: datetime) -> list[FailureCount]:
     """Return the counters of earlier failures that concern an attempt."""
     parameters: dict[str, object] = {"now": to_micros(now)}
-    for number, (counter, subject) in enumerate(attempt.subjects.items()):
-        parameters |= {f"counter_{number}": counter, f"subject_{number}": subject}
+    for number, (counter, (name, address)) in enumerate(attempt.subjects.items()):
+        parameters |= {f"counter_{number}": counter, f"name_{number}": name, f"address_{number}": address}
     return [
         FailureCount(
             FailureCounter(row.counter),
@@ -172,16 +236,28 @@ def count_failure(tx: Transaction, attempt: LoginAttempt, now: datetime) -> None
     tx.execute(
         COUNT_FAILURE,
         [
-            {"counter": counter, "subject": subject, **moments}
-            for counter, subject in attempt.subjects.items()
+            {"counter": counter, "name": name, "address": address, **moments}
+            for counter, (name, address) in attempt.subjects.items()
         ],
     )
 
 
-def forget_failures(tx: Transaction, attempt: LoginAttempt) -> None:
-    """Forget the failures of this account at this address, after a success there."""
+def note_success(tx: Transaction, attempt: LoginAttempt, account_id: str, now: datetime) -> None:
+    """Make the account known at the address, and forget its failures there; drop successes of long ago."""
     counter = FailureCounter.ACCOUNT_AND_ADDRESS
-    tx.execute(FORGET_FAILURES, {"counter": counter, "subject": attempt.subjects[counter]})
+    name, address = attempt.subjects[counter]
+    tx.execute(FORGET_FAILURES, {"counter": counter, "name": name, "address": address})
+    tx.execute(DROP_OLD_SUCCESSES, {"known_since": to_micros(now - KNOWN_FOR)})
+    tx.execute(NOTE_SUCCESS, {"account_id": account_id, "address": address, "now": to_micros(now)})
+
+
+def forget_all_failures(tx: Transaction, name: str) -> None:
+    """Forget the failures of an account, at every address."""
+    counters = {
+        "account": FailureCounter.ACCOUNT,
+        "account_and_address": FailureCounter.ACCOUNT_AND_ADDRESS,
+    }
+    tx.execute(FORGET_ALL_FAILURES, {"name": name, **counters})
 
 
 def _account(row: Row[Any]) -> Account:

@@ -13,6 +13,9 @@ from dtr.oci.headers import etag_matches
 from dtr.oci.manifest import Manifest
 from dtr.plumbing.db import Transaction
 
+DEFAULT_PLATFORM = ("linux", "amd64")
+"""Of the image (operating system, architecture) that clients get who ask for an index and know only images."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
@@ -22,6 +25,8 @@ class StoredManifest:
     digest: str
     media_type: str
     content: bytes
+    default_child_digest: str | None = None
+    """Of an index: its image for the default platform, if it names one. The image itself may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,13 @@ class PushGate(Protocol):
         ...
 
 
+def immutable(tag: str, repository: Repository) -> TagImmutable:
+    """Say that a tag stays: it neither moves nor goes while the repository's tags are immutable."""
+    return TagImmutable(
+        f"tag {tag} of {repository.path} is immutable: the repository lets tags neither move nor go", tag=tag
+    )
+
+
 class ImmutableTags:
     """Tags of a repository so marked never move; pushing again what a tag names already is no move."""
 
@@ -102,10 +114,7 @@ class ImmutableTags:
             return
         for name, digest in push.current_tags.items():
             if digest != str(push.digest):
-                path = push.repository.path
-                raise TagImmutable(
-                    f"tag {name} of {path} is immutable: the repository does not let tags move"
-                )
+                raise immutable(name, push.repository)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,21 @@ class Referrer:
     media_type: str
     size_bytes: int
     artifact_type: str | None
-    annotations: Mapping[str, str]
-    pushed_at_micros: int
+    annotations_json: str
+    """A JSON object, as it is stored: there may be megabytes of it, and all of it is passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedReferrers:
+    """Which manifests to list: those that name `subject`, of any of the artifact types, or of all without one."""
+
+    repository_id: int
+    subject: str
+    types: tuple[str, ...] = ()
+
+
+Place = tuple[int, str]
+"""Where an entry stands in a list of referrers: the time of its push in microseconds, then its digest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,14 @@ UPDATE repository
  WHERE id = :id
 """)
 
-NOTE_PUSH = text("UPDATE repository SET pushes = pushes + 1, last_pushed_at = :now WHERE id = :id")
+# An update locks the row until the transaction ends, and gives it as it is then, not as it was when that began.
+NOTE_PUSH = text("""
+UPDATE repository SET pushes = pushes + 1, last_pushed_at = :now WHERE id = :id
+RETURNING *
+""")
+
+# Changes nothing: SQLite has no SELECT ... FOR UPDATE.
+LOCK = text("UPDATE repository SET pushes = pushes WHERE path = :path RETURNING *")
 
 
 def find(tx: Transaction, path: str) -> Repository | None:
@@ -152,9 +159,15 @@ def count_pulls(tx: Transaction, pulls: Mapping[int, int], last_micros: int) -> 
         tx.execute(COUNT_PULLS, batch)
 
 
-def note_push(tx: Transaction, repository_id: int, now: datetime) -> None:
-    """Count one push."""
-    tx.execute(NOTE_PUSH, {"id": repository_id, "now": to_micros(now)})
+def note_push(tx: Transaction, repository_id: int, now: datetime) -> Repository:
+    """Count one push; return the repository, and let nobody else push to it or change it meanwhile."""
+    return _repository(tx.execute(NOTE_PUSH, {"id": repository_id, "now": to_micros(now)}).one())
+
+
+def lock(tx: Transaction, path: str) -> Repository | None:
+    """Return the repository at `path`, if it exists, and let nobody else push to it or change it meanwhile."""
+    row = tx.execute(LOCK, {"path": path}).one_or_none()
+    return None if row is None else _repository(row)
 
 
 def _repository(row: Row[Any]) -> Repository:

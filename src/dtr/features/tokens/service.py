@@ -10,6 +10,7 @@ from dtr.core.errors import Unauthorized
 from dtr.core.ids import new_id
 from dtr.core.principal import Principal
 from dtr.features.access.model import AccessPolicy, granted_actions, may_list_catalog
+from dtr.features.accounts.model import ProvenLogin
 from dtr.features.repositories.service import Repositories
 from dtr.features.tokens import store
 from dtr.features.tokens.keys import KeyRingStore
@@ -29,6 +30,7 @@ from dtr.features.tokens.model import (
     label_of,
     new_refresh_token,
 )
+from dtr.features.tokens.store import RefreshToken
 from dtr.oci.errors import NameInvalid
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.crypto import tokens
@@ -68,16 +70,27 @@ class TokenService:
             expires_in_seconds=self._rules.lifetime_seconds,
         )
 
-    async def new_refresh_token(self, principal: Principal, label: str) -> str:
-        """Make a refresh token for the account of `principal`; `label` says which client asked."""
-        if principal.account_id is None:
-            raise Unauthorized("a refresh token needs a user")
-        account_id, now = principal.account_id, self._clock.now()
-        token = new_refresh_token()
-        await self._database.write(
-            lambda tx: store.insert_refresh_token(tx, account_id, hash_of_token(token), label_of(label), now)
+    async def new_refresh_token(self, login: ProvenLogin, label: str) -> str:
+        """Make a refresh token for the account that logged in; `label` says which client asked.
+
+        Raises Unauthorized if the password changed, or the account was disabled, since the login was proven.
+        """
+        token, now = new_refresh_token(), self._clock.now()
+        inserted = await self._database.write(
+            lambda tx: store.insert_refresh_token(tx, login, hash_of_token(token), label_of(label), now)
         )
+        if not inserted:
+            raise Unauthorized("the credentials changed meanwhile; log in again")
         return token
+
+    async def refresh_tokens(self, account_id: str) -> list[RefreshToken]:
+        """Return the refresh tokens of an account that are good, the last used first."""
+        now = self._clock.now()
+        return await self._database.read(lambda tx: store.list_refresh_tokens(tx, account_id, now))
+
+    async def revoke_refresh_tokens(self, account_id: str) -> None:
+        """Revoke every refresh token of an account."""
+        await self._database.write(lambda tx: store.revoke_refresh_tokens(tx, account_id))
 
     async def redeem(self, refresh_token: str) -> Principal:
         """Return the caller that a refresh token stands for, with its present rights. Raises Unauthorized."""

@@ -13,6 +13,9 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    bindparam,
+    insert,
+    select,
     text,
     true,
 )
@@ -20,6 +23,8 @@ from sqlalchemy import (
 from dtr.core.clock import from_micros, to_micros
 from dtr.core.ids import new_id
 from dtr.core.principal import Principal
+from dtr.features.accounts.model import ProvenLogin
+from dtr.features.accounts.store import account_table
 from dtr.features.tokens.model import REFRESH_IDLE, REFRESH_KEPT, GeneratedBy
 from dtr.plumbing.db import Transaction, metadata
 
@@ -46,10 +51,31 @@ signing_key_table: Final = Table(
     Column("retired_at", BigInteger),
 )
 
-INSERT_TOKEN = text("""
-INSERT INTO client_token (id, account_id, token_hash, generated_by, label, created_at, last_used_at)
-VALUES (:id, :account_id, :token_hash, :generated_by, :label, :now, :now)
-""")
+# Inserts only where the credentials that proved the login still count. Not text, because only PostgreSQL has and
+# needs the lock (FOR SHARE): it makes the insert wait for a change of the account that is under way and then
+# look again, and a later change wait for the insert, so that its revocation finds the row.
+INSERT_TOKEN = (
+    insert(client_token_table)
+    .from_select(
+        ["id", "account_id", "token_hash", "generated_by", "label", "created_at", "last_used_at"],
+        select(
+            bindparam("id", type_=Text),
+            account_table.c.id,
+            bindparam("token_hash", type_=Text),
+            bindparam("generated_by", type_=Text),
+            bindparam("label", type_=Text),
+            bindparam("now", type_=BigInteger),
+            bindparam("now", type_=BigInteger),
+        )
+        .where(
+            account_table.c.id == bindparam("account_id"),
+            account_table.c.credentials_version == bindparam("credentials_version"),
+            account_table.c.is_active == true(),
+        )
+        .with_for_update(read=True),
+    )
+    .returning(client_token_table.c.id)
+)
 
 # The token's row by its unique hash, the account by primary key; both must be active.
 FIND_TOKEN = text("""
@@ -80,6 +106,14 @@ REVOKE_TOKENS = text(
     "DELETE FROM client_token WHERE account_id = :account_id AND generated_by = :generated_by"
 )
 
+# Index: client_token(account_id, generated_by, last_used_at).
+LIST_TOKENS = text("""
+SELECT id, label, created_at, last_used_at
+  FROM client_token
+ WHERE account_id = :account_id AND generated_by = :generated_by AND last_used_at > :idle_since
+ ORDER BY last_used_at DESC, id
+""")
+
 LIST_KEYS = text("SELECT kid, sealed_key, created_at, retired_at FROM signing_key ORDER BY created_at, kid")
 
 INSERT_KEY = text("""
@@ -101,6 +135,18 @@ class ClientToken:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """What is known of a refresh token; not the token, of which only a hash is stored."""
+
+    id: str
+    label: str
+    """What the client called itself."""
+    created_at: datetime
+    last_used_at: datetime
+    """To within `LAST_USED_STEP`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredKey:
     """A signing key as it lies in the database: the private half is sealed."""
 
@@ -111,13 +157,32 @@ class StoredKey:
 
 
 def insert_refresh_token(
-    tx: Transaction, account_id: str, token_hash: str, label: str, now: datetime
-) -> None:
-    """Add a refresh token; drop those of the account that are unused for too long or too many."""
-    owner = {"account_id": account_id, "generated_by": GeneratedBy.AUTO}
+    tx: Transaction, login: ProvenLogin, token_hash: str, label: str, now: datetime
+) -> bool:
+    """Add a refresh token; drop those of the account that are unused for too long or too many.
+
+    Returns False, and adds none, if the credentials that proved the login no longer count.
+    """
+    owner = {"account_id": login.account.id, "generated_by": GeneratedBy.AUTO}
+    proof = {"credentials_version": login.credentials_version}
     token = {"id": new_id(), "token_hash": token_hash, "label": label, "now": to_micros(now)}
-    tx.execute(INSERT_TOKEN, owner | token)
+    if tx.execute(INSERT_TOKEN, owner | proof | token).scalar() is None:
+        return False
     tx.execute(DROP_UNUSED, owner | {"idle_since": to_micros(now - REFRESH_IDLE), "kept": REFRESH_KEPT - 1})
+    return True
+
+
+def list_refresh_tokens(tx: Transaction, account_id: str, now: datetime) -> list[RefreshToken]:
+    """Return the refresh tokens of an account that are good, the last used first."""
+    parameters = {
+        "account_id": account_id,
+        "generated_by": GeneratedBy.AUTO,
+        "idle_since": to_micros(now - REFRESH_IDLE),
+    }
+    return [
+        RefreshToken(row.id, row.label, from_micros(row.created_at), from_micros(row.last_used_at))
+        for row in tx.execute(LIST_TOKENS, parameters)
+    ]
 
 
 def find_token(tx: Transaction, token_hash: str, now: datetime) -> ClientToken | None:
@@ -136,7 +201,7 @@ def note_use(tx: Transaction, token_id: str, now: datetime) -> None:
 
 
 def revoke_refresh_tokens(tx: Transaction, account_id: str) -> None:
-    """Drop every refresh token of an account: its password changed, or it was disabled."""
+    """Drop every refresh token of an account: its password changed, it was disabled, or an operator said so."""
     tx.execute(REVOKE_TOKENS, {"account_id": account_id, "generated_by": GeneratedBy.AUTO})
 
 

@@ -4,18 +4,25 @@ import itertools
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from dtr.core.errors import TooManyRequests
+import structlog
+
+from dtr.core.errors import TooManyRequests, Unauthorized
 from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
 from dtr.plumbing.asgi.problems import Renderer, answer
 from dtr.plumbing.asgi.request import ClientGone, Request, RequestContext
 from dtr.plumbing.asgi.response import Response, Send
 from dtr.plumbing.asgi.routing import Door, Router
 
+log = structlog.get_logger()
+
 CLIENT_GONE_STATUS = 499
 """Only in logs and counters: the client left before it could be answered."""
+
+BROKEN_STATUS = 500
+"""Only in logs and counters: the answer broke off after its head was sent."""
 
 
 class Observer(Protocol):
@@ -38,9 +45,6 @@ class RequestIds:
         return f"{self._prefix}-{next(self._numbers):x}"
 
 
-Lifespan = Callable[[], Awaitable[None]]
-
-
 class Application:
     """Everything that answers HTTP, as one ASGI callable."""
 
@@ -56,8 +60,6 @@ class Application:
         rates: RateLimiter,
         caller_of: Callable[[Request], Awaitable[str]],
         bind_log_context: Callable[[str], None],
-        start: Sequence[Lifespan] = (),
-        stop: Sequence[Lifespan] = (),
     ) -> None:
         self._router = router
         self._render = render
@@ -68,8 +70,6 @@ class Application:
         self._rates = rates
         self._caller_of = caller_of
         self._bind_log_context = bind_log_context
-        self._start = tuple(start)
-        self._stop = tuple(stop)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one ASGI connection."""
@@ -91,6 +91,9 @@ class Application:
             await response.send(request, counted)
         except (ClientGone, ConnectionError):
             status = CLIENT_GONE_STATUS
+        except Exception:
+            log.exception("response.broken", method=request.method, route=request.route)
+            status = BROKEN_STATUS
         finally:
             duration = time.perf_counter() - request.started_at
             self._observer.observe(request, status, counted.body_bytes, duration)
@@ -105,6 +108,8 @@ class Application:
             response = answer(request, error, self._render)
             if door is not None:
                 response.headers.extend(door.error_headers(request, error))
+            elif isinstance(error, Unauthorized):
+                response.headers.append((b"www-authenticate", b'Basic realm="dtr", charset="UTF-8"'))
             return response
 
     async def _check_rate(self, request: Request) -> None:
@@ -125,7 +130,11 @@ class Application:
 
     def _context(self, scope: dict[str, Any]) -> RequestContext:
         peer = scope["client"][0] if scope.get("client") else ""
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            headers[name] = (
+                headers[name] + b"," + value if name == b"x-forwarded-for" and name in headers else value
+            )
         forwarded = self._proxies.trusts(peer)
         scheme = headers.get(b"x-forwarded-proto") if forwarded else None
         host = (headers.get(b"x-forwarded-host") if forwarded else None) or headers.get(b"host", b"")
@@ -138,14 +147,10 @@ class Application:
         )
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
-        """Run the start and stop steps, in order and in reverse (ASGI lifespan protocol)."""
+        """Answer the server's start and stop; what they need is built and ended around it (ASGI lifespan protocol)."""
         await receive()
-        for step in self._start:
-            await step()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for step in reversed(self._stop):
-            await step()
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -158,6 +163,6 @@ class _CountingSend:
         self.body_bytes = 0
 
     async def __call__(self, message: dict[str, Any]) -> None:
+        await self._send(message)
         if self._has_body:
             self.body_bytes += len(message.get("body", b"")) + message.get("count", 0)
-        await self._send(message)

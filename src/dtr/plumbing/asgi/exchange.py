@@ -54,7 +54,6 @@ class Exchange:
         "_head",
         "_remaining",
         "_waiter",
-        "bytes_out",
         "complete",
         "connection",
         "disconnected",
@@ -78,7 +77,6 @@ class Exchange:
         self.complete = False
         self.disconnected = False
         self.status = 0
-        self.bytes_out = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -134,9 +132,9 @@ class Exchange:
     # -- the response ------------------------------------------------------------------------
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Write one ASGI message. A client that is gone is ignored here; `receive` tells."""
+        """Write one ASGI message. Raises ConnectionError when the client is gone (ASGI HTTP specification 2.4)."""
         if self.disconnected:
-            return
+            raise ConnectionError("the client is gone")
         kind = message["type"]
         if kind == "http.response.start":
             self._start(message)
@@ -207,7 +205,6 @@ class Exchange:
 
     def _count(self, size: int) -> None:
         """Hold the application to the length it announced: a client must find the end of the response."""
-        self.bytes_out += size
         if self._chunked or self._remaining < 0:
             return
         self._remaining -= size

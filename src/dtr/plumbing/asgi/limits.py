@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from dtr.core.addresses import plain_address
+
 MAX_TRACKED_CALLERS = 100_000
 
 
@@ -95,7 +97,7 @@ class ProxyTrust:
         if forwarded_for is None or not self.trusts(peer):
             return peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")):
-            address = hop.strip()
+            address = plain_address(hop.strip())
             if not self.trusts(address):
                 return address if _is_address(address) else peer
         return peer

@@ -51,8 +51,9 @@ class Request:
         self.receive = receive
         self.context = context
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
         self.raw_path: bytes = scope["raw_path"]
+        self.path = self.raw_path.decode("ascii", "replace")
+        """The path as it was sent: an escaped spelling is another address, so that rules before us hold."""
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.started_at = time.perf_counter()
         self.route = ""

@@ -1,7 +1,7 @@
 """Responses that handlers return. A handler never writes to the connection itself."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,10 +24,6 @@ class Response(Protocol):
         """Write it to the client, the body only if the method has one."""
         ...
 
-    def discard(self) -> None:
-        """Give back what the response holds without sending it."""
-        ...
-
 
 @dataclass(slots=True)
 class BytesResponse:
@@ -45,9 +41,6 @@ class BytesResponse:
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
-    def discard(self) -> None:
-        """Hold nothing."""
-
 
 class Source(Protocol):
     """Stored bytes that can be read in slices."""
@@ -57,7 +50,7 @@ class Source(Protocol):
         """An open file descriptor the kernel can send from, or `None`."""
         ...
 
-    def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes [start, stop)."""
         ...
 
@@ -111,12 +104,9 @@ class SourceResponse:
                 }
             )
             return
-        async for piece in self.source.read(part.start, part.stop):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-
-    def discard(self) -> None:
-        """Close the source."""
-        self.source.close()
+        async with contextlib.aclosing(self.source.read(part.start, part.stop)) as pieces:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 def json_response(status: int, content: object, headers: Headers = ()) -> BytesResponse:

@@ -11,13 +11,24 @@ from typing import Any
 
 import uvicorn
 
-from dtr.plumbing.asgi.connections import Census, ConnectionLimits, FastLane
+from dtr.plumbing.asgi.connections import Census, ConnectionLimits, FastLane, Refusals
 from dtr.plumbing.asgi.http1 import HttpProtocol
+from dtr.plumbing.asgi.signals import release_exit_signals
 
 GRACE_SECONDS = 8
 """Time for running requests at the stop; the supervisor kills after ten seconds."""
+LAST_WORDS_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 IO_THREADS = 32
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which lets the process end by a signal only from the moment it handles them itself."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start to serve."""
+        await super().startup(sockets)
+        release_exit_signals()
 
 
 class WorkerServer:
@@ -27,6 +38,7 @@ class WorkerServer:
         self,
         application: Any,
         lane: FastLane,
+        refusals: Refusals,
         limits: ConnectionLimits,
         tls: ssl.SSLContext | None,
     ) -> None:
@@ -34,7 +46,7 @@ class WorkerServer:
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http=self._protocol_factory(lane, limits),
+            http=self._protocol_factory(lane, refusals, limits),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -44,7 +56,7 @@ class WorkerServer:
             timeout_graceful_shutdown=GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls is not None else None,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
 
     def connection_phases(self) -> Counter[str]:
         """Count the open connections by what they do; see `HttpProtocol.phase`."""
@@ -63,6 +75,13 @@ class WorkerServer:
             await self._server.serve(sockets=[listening])
         finally:
             sweeper.cancel()
+            await self._let_cancelled_requests_end()
+
+    async def _let_cancelled_requests_end(self) -> None:
+        """Wait for what uvicorn cancelled at its time limit: it still needs the database to put things in order."""
+        tasks = [task for task in self._server.server_state.tasks if not task.done()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
 
     async def _sweep(self) -> None:
         """Close connections whose clients are overdue. One pass a second costs less than a timer a request."""
@@ -73,9 +92,9 @@ class WorkerServer:
                 if connection.is_overdue(loop.time()):
                     connection.transport.abort()
 
-    def _protocol_factory(self, lane: FastLane, limits: ConnectionLimits) -> Any:
+    def _protocol_factory(self, lane: FastLane, refusals: Refusals, limits: ConnectionLimits) -> Any:
         """Make connections; uvicorn calls it like the class of a protocol."""
-        return partial(HttpProtocol, lane=lane, limits=limits, census=self.census)
+        return partial(HttpProtocol, lane=lane, refusals=refusals, limits=limits, census=self.census)
 
     def _connections(self) -> list[HttpProtocol]:
         connections: set[Any] = set(self._server.server_state.connections)

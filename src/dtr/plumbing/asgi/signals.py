@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any, Self
 
+EXIT_SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT))
+
 
 class SignalInbox:
     """Collects signals while it is entered. Main thread only.
@@ -59,6 +61,16 @@ class SignalInbox:
     def _close(self) -> None:
         os.close(self._read_end)
         os.close(self._write_end)
+
+
+def hold_exit_signals() -> None:
+    """Keep SIGTERM and SIGINT waiting while a worker starts: one that arrives in the middle could be lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, EXIT_SIGNALS)
+
+
+def release_exit_signals() -> None:
+    """Let SIGTERM and SIGINT through; one that waited takes effect now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, EXIT_SIGNALS)
 
 
 def _leave_to_inbox(_number: int, _frame: FrameType | None) -> None:

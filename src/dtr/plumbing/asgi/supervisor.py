@@ -123,6 +123,7 @@ class _Supervisor:
         self._timing = timing
         self._slots = [_Slot(index) for index in range(workers)]
         self._rolling: deque[_Slot] = deque()
+        self._pid = os.getpid()
         self._roll_at = 0.0
         self._inbox = SignalInbox(_WATCHED)
 
@@ -159,10 +160,17 @@ class _Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         self._inbox.block()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            log.warning("server.fork_failed", worker=slot.index, reason=error.strerror)
+            slot.start_at = time.monotonic() + self._timing.first_backoff * 10
+            return
+        finally:
+            if os.getpid() == self._pid:
+                self._inbox.unblock()
         if pid == 0:
             self._become_worker(slot.index)
-        self._inbox.unblock()
         slot.pid, slot.started_at, slot.kill_at = pid, time.monotonic(), None
 
     def _become_worker(self, index: int) -> None:

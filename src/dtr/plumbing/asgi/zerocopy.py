@@ -6,9 +6,22 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 PIECE_BYTES = 16 * 1024 * 1024
 """The most that one turn on a thread moves, so that many downloads share the threads."""
+NETWORK_ERRORS = frozenset(
+    (
+        errno.EPIPE,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EBADF,
+    )
+)
 PATIENCE_MILLISECONDS = 5
 """How long a thread waits for a client that keeps up. A slower one is waited for without a thread."""
 
@@ -74,7 +87,9 @@ class FileSender:
         try:
             return await asyncio.shield(piece)
         except asyncio.CancelledError:
-            await asyncio.wait([piece])
+            while not piece.done():  # the server may cancel more than once while it stops
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([piece])
             raise
 
     async def _send_head(self, head: bytes) -> None:
@@ -101,7 +116,7 @@ class FileSender:
             except OSError as error:
                 raise _meaning(error) from error
             if moved == 0:
-                raise ConnectionError("the file ended before the slice did")
+                raise OSError(errno.EIO, "the file ended before the slice did")
             sent += moved
         return sent
 
@@ -123,8 +138,7 @@ class FileSender:
 
 def _meaning(error: OSError) -> OSError:
     """Tell a client that left from a disk that fails."""
-    gone = error.errno in (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.ENOTCONN)
-    return ConnectionError("the client is gone") if gone else error
+    return ConnectionError("the client is gone") if error.errno in NETWORK_ERRORS else error
 
 
 def _set(future: "asyncio.Future[None]") -> None:

@@ -24,6 +24,7 @@ from dtr.plumbing.blobs.driver import Observer, OpenBlob, StoredObject, StoredUp
 from dtr.plumbing.blobs.errors import RETRY_AFTER_SECONDS
 from dtr.plumbing.blobs.layout import BLOBS, UPLOADS, BlobKey, UploadId, checked_key, checked_upload
 from dtr.plumbing.blobs.threads import Threads
+from dtr.plumbing.blobs.writeback import Writeback
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class FilesystemWriter:
         self._observe = observe
         self._fd = -1
         self._position = offset
+        self._writeback = Writeback(offset)
 
     @property
     def position(self) -> int:
@@ -73,6 +75,7 @@ class FilesystemWriter:
             files.cut_back(self._fd, self._position)
             raise
         self._position = end
+        self._writeback.reached(self._fd, end)
 
     def _store(self, chunks: Sequence[bytes | memoryview]) -> int:
         position = self._position

@@ -3,7 +3,8 @@
     blobs/                              finished objects, named by their content
     ├── sha256/
     │   ├── 00/
-    │   │   └── 00a3…c1                 64 hex digits; the folder repeats the first two
+    │   │   ├── 00a3…c1                 64 hex digits; the folder repeats the first two
+    │   │   └── 00b7…f2.damaged         set aside by `dtr check --repair`; a stranger to everything else
     │   ├── …
     │   └── ff/
     └── sha512/

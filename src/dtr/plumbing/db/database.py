@@ -1,11 +1,12 @@
 """The one way to the metadata database: read and write transactions on SQLite or PostgreSQL."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
@@ -13,9 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from dtr.plumbing.db import dialect
 from dtr.plumbing.db.group_commit import GroupCommitWriter
-
-if TYPE_CHECKING:
-    import sqlite3
 
 Transaction = Connection
 """What a function that runs in a transaction is given."""
@@ -128,7 +126,10 @@ class SqliteDatabase:
 
     def generation(self) -> int | None:
         """See `Database.generation`."""
-        number: int = self._generation.execute(READ_GENERATION).fetchone()[0]
+        try:
+            number: int = self._generation.execute(READ_GENERATION).fetchone()[0]
+        except sqlite3.Error:  # whoever asks goes to the database itself, and meets the trouble there
+            return None
         return number
 
 

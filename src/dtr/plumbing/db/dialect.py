@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from dtr.core.errors import RegistryError, StorageFull, Unavailable
 
@@ -14,6 +14,22 @@ BUSY_SECONDS = 20
 """How long a statement waits for another process's lock before it gives up."""
 
 _MMAP_BYTES = 256 * 1024 * 1024
+_SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""What is wrong with the file or the machine. Other codes tell of mistakes of ours, which no later try mends."""
 _DEADLOCK_OR_SERIALIZATION = frozenset({"40001", "40P01"})
 _DISK_FULL = frozenset({"53100"})
 
@@ -75,15 +91,21 @@ def is_retryable(error: DBAPIError) -> bool:
 def as_registry_error(error: DBAPIError) -> RegistryError | None:
     """Translate an engine's trouble (not a violated constraint) to what a caller can act on."""
     original = error.orig
-    if isinstance(original, sqlite3.OperationalError):
-        code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            return StorageFull("the disk that holds the database is full")
-        return Unavailable("the database cannot be used right now", retry_after_seconds=5)
+    if isinstance(original, sqlite3.Error):
+        return _sqlite_trouble(getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)
     sqlstate = getattr(original, "sqlstate", None)
     if sqlstate in _DISK_FULL:
         return StorageFull("the disk that holds the database is full")
-    if error.connection_invalidated or sqlstate is None or sqlstate[:2] in {"08", "53", "57", "40"}:
+    lost = error.connection_invalidated or (sqlstate is None and isinstance(error, OperationalError))
+    if lost or (sqlstate or "")[:2] in {"08", "53", "57", "40"}:
+        return Unavailable("the database cannot be used right now", retry_after_seconds=5)
+    return None
+
+
+def _sqlite_trouble(code: int) -> RegistryError | None:
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("the disk that holds the database is full")
+    if code in _SQLITE_TROUBLE:
         return Unavailable("the database cannot be used right now", retry_after_seconds=5)
     return None
 

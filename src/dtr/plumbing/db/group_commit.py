@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,16 @@ class GroupCommitWriter:
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="dtr-db-writer", daemon=True)
         self._durable: bool | None = None
+        self._lock: int
+        self._connection: Connection
         self._gate = threading.Lock()
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to take work."""
+        """Begin to take work. Raises Unavailable when the database cannot be opened."""
+        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with translated_errors():
+            self._connection = self._engine.connect()
         self._thread.start()
 
     def stop(self) -> None:
@@ -84,14 +89,11 @@ class GroupCommitWriter:
         return await unit.future
 
     def _work(self) -> None:
-        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            with self._engine.connect() as connection:
-                while batch := self._next_batch():
-                    self._commit(connection, lock, batch)
-                    _settle(batch)
-        finally:
-            os.close(lock)
+        while batch := self._next_batch():
+            self._commit(self._connection, self._lock, batch)
+            _settle(batch)
+        self._connection.close()
+        os.close(self._lock)
 
     def _next_batch(self) -> list[_Unit]:
         first = self._queue.get()
@@ -168,7 +170,7 @@ def _settle(batch: list[_Unit]) -> None:
     for unit in batch:
         by_loop.setdefault(unit.loop, []).append(unit)
     for loop, units in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed meanwhile, and nobody waits there any more
             loop.call_soon_threadsafe(_settle_all, units)
 
 

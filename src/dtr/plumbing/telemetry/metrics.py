@@ -67,21 +67,9 @@ class Metrics:
         self.count_request = self._counters.count_request
         """See `Counters.count_request`: about half a microsecond a call."""
 
-    def blob_uploaded(self) -> None:
-        """Count a finished upload."""
-        self._counters.events[BLOB_UPLOADED] += 1
-
-    def manifest_pushed(self) -> None:
-        """Count a stored manifest."""
-        self._counters.events[MANIFEST_PUSHED] += 1
-
-    def manifest_pulled(self) -> None:
-        """Count a manifest that was sent."""
-        self._counters.events[MANIFEST_PULLED] += 1
-
-    def login_failed(self) -> None:
-        """Count refused credentials."""
-        self._counters.events[LOGIN_FAILED] += 1
+    def count_event(self, event: str) -> None:
+        """Count one of the events in `EVENT_METRICS`."""
+        self._counters.events[event] += 1
 
     async def start(self) -> None:
         """Begin to share the numbers."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 MASK = "[redacted]"
+MAX_CHARACTERS = 16 * 1024
 
 _SECRET_NAME = re.compile(
     r"passw(or)?d|passphrase|secret|authori[sz]ation|cookie|credential|private_?key|api_?key|signature"
@@ -17,7 +18,7 @@ _SECRET_SHAPES = (
     (re.compile(r"(://[^\s/:@]*):[^\s/]*@"), rf"\1:{MASK}@"),
     (
         re.compile(
-            r"""((?:password|passwd|secret|[\w-]*token|cookie|signature)['"]?\s*[=:]\s*['"]?)[^\s'"&,;)}\]]+""",
+            r"""((?:password|passwd|secret|[\w-]{0,40}token|cookie|signature)['"]?\s*[=:]\s*['"]?)[^\s'"&,;)}\]]+""",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
@@ -30,7 +31,11 @@ _SECRET_SHAPES = (
 
 
 def redact_text(text: str) -> str:
-    """Mask what shows by its shape: headers, tokens, passwords in addresses and assignments, keys."""
+    """Mask what shows by its shape: headers, tokens, passwords in addresses and assignments, keys.
+
+    Text beyond `MAX_CHARACTERS` is cut: searching it would take longer than its line is worth.
+    """
+    text = text[:MAX_CHARACTERS]
     for shape, replacement in _SECRET_SHAPES:
         text = shape.sub(replacement, text)
     return text

@@ -1,6 +1,6 @@
 """Reading, mounting and deleting blobs."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 import structlog
 
@@ -33,7 +33,7 @@ class MemorySource:
     def __init__(self, content: bytes) -> None:
         self.content = content
 
-    async def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes [start, stop)."""
         yield self.content[start:stop]
 
@@ -54,7 +54,7 @@ class DriverSource:
         """The open file's descriptor, if any."""
         return self._opened.file.fileno() if self._opened is not None else None
 
-    def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes [start, stop)."""
         return self._driver.read(self._key, start, stop)
 
@@ -142,8 +142,14 @@ class Blobs:
         now = self._clock.now()
         paths = list(sources)
 
+        def has_source(tx: Transaction) -> bool:
+            return store.mount_source(tx, paths, digest) is not None
+
+        if not paths or not await self._database.quick_read(has_source):
+            return False
+
         def write(tx: Transaction) -> bool:
-            if not paths or store.mount_source(tx, paths, digest) is None:
+            if not has_source(tx):
                 return False
             repository = repositories.ensure(tx, name, now)
             store.link_blob(tx, repository.id, digest, to_micros(now))

@@ -1,5 +1,6 @@
 """Tags, referrers and the catalog, in pages."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import orjson
 
 from dtr.core.paging import UNASKED_PAGE_CAP, PageRequest
 from dtr.core.principal import Principal
-from dtr.features.images.model import NamePage, Referrer
+from dtr.features.images.model import NamePage, Place, Referrer, WantedReferrers
 from dtr.features.images.store import manifests as store
 from dtr.features.repositories import store as repository_store
 from dtr.features.repositories.service import Repositories
@@ -20,7 +21,11 @@ from dtr.plumbing.db import Database, Transaction
 
 REFERRERS_PER_PAGE = 1000
 ENVELOPE_BYTES = 200
-FIRST = (-1, "")
+ENTRY_BYTES = 300
+"""What an entry has beside texts of its manifest, at most: its digest, media type and size, and the fields' names."""
+NO_ANNOTATIONS = "{}"
+FIRST: Place = (-1, "")
+"""Before every referrer."""
 
 PrincipalOf = Callable[[str], Awaitable[Principal]]
 """Finds who carries a name; nobody in particular for the empty one or one that is gone."""
@@ -28,10 +33,10 @@ PrincipalOf = Callable[[str], Awaitable[Principal]]
 
 @dataclass(frozen=True, slots=True)
 class ReferrersPage:
-    """An image index of referrers as JSON, and where the next page starts (microseconds, digest)."""
+    """An image index of referrers as JSON, and the place after which the next page starts."""
 
     content: bytes
-    next_after: tuple[int, str] | None
+    next_after: Place | None
 
 
 class Lists:
@@ -61,23 +66,21 @@ class Lists:
         return NamePage(found.paths, found.has_more)
 
     async def referrers(
-        self, name: RepositoryName, subject: Digest, types: Sequence[str], after: tuple[int, str] = FIRST
+        self, name: RepositoryName, subject: Digest, types: Sequence[str], after: Place = FIRST
     ) -> ReferrersPage:
         """Return the manifests that name `subject`, oldest first, of all or of the given artifact types.
 
-        An unknown repository or subject has none. A page holds at most 4 MiB.
+        An unknown repository or subject has none. A page ends before the one with which all its manifests together
+        would be larger than a single one may be (4 MiB), but has one at least.
         """
 
-        def read(tx: Transaction) -> list[Referrer]:
+        def read(tx: Transaction) -> ReferrersPage:
             repository = repository_store.find(tx, name.path)
             if repository is None:
-                return []
-            limit = REFERRERS_PER_PAGE + 1
-            return store.referrers_after(
-                tx, repository.id, str(subject), types=types, after=after, limit=limit
-            )
+                return _page_of([], None)
+            return _read_referrers(tx, WantedReferrers(repository.id, str(subject), tuple(types)), after)
 
-        return _referrers_page(await self._database.quick_read(read))
+        return await self._database.quick_read(read)
 
 
 def page_limit(page: PageRequest) -> int:
@@ -85,23 +88,27 @@ def page_limit(page: PageRequest) -> int:
     return UNASKED_PAGE_CAP if page.limit is None else page.limit
 
 
-def _referrers_page(found: list[Referrer]) -> ReferrersPage:
-    entries: list[bytes] = []
-    size = ENVELOPE_BYTES
-    last: Referrer | None = None
-    for referrer in found[:REFERRERS_PER_PAGE]:
-        entry = orjson.dumps(_descriptor(referrer))
-        size += len(entry) + 1
-        if entries and size > MAX_MANIFEST_BYTES:
-            break
-        entries.append(entry)
-        last = referrer
-    content = b'{"schemaVersion":2,"mediaType":"%b","manifests":[%b]}' % (
-        OCI_INDEX.encode(),
-        b",".join(entries),
-    )
-    more = len(entries) < len(found) and last is not None
-    return ReferrersPage(content, (last.pushed_at_micros, last.digest) if more and last is not None else None)
+def _read_referrers(tx: Transaction, wanted: WantedReferrers, after: Place) -> ReferrersPage:
+    """Find out first how many fit: what does not is never read."""
+    following = store.referrer_sizes(tx, wanted, after, REFERRERS_PER_PAGE + 1)
+    if not following:
+        return _page_of([], None)
+    fitting = _fitting([size for _, size in following])
+    end = following[fitting - 1][0]
+    return _page_of(store.referrers(tx, wanted, after, end), end if fitting < len(following) else None)
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """Return how many manifests of these sizes in bytes share a page. Their annotations are part of them."""
+    ends = itertools.accumulate((size + ENTRY_BYTES for size in sizes), initial=ENVELOPE_BYTES)
+    fitting = sum(end <= MAX_MANIFEST_BYTES for end in itertools.islice(ends, 1, REFERRERS_PER_PAGE + 1))
+    return max(fitting, 1)
+
+
+def _page_of(found: Sequence[Referrer], next_after: Place | None) -> ReferrersPage:
+    entries = b",".join(orjson.dumps(_descriptor(each)) for each in found)
+    content = b'{"schemaVersion":2,"mediaType":"%b","manifests":[%b]}' % (OCI_INDEX.encode(), entries)
+    return ReferrersPage(content, next_after)
 
 
 def _descriptor(referrer: Referrer) -> dict[str, object]:
@@ -113,6 +120,6 @@ def _descriptor(referrer: Referrer) -> dict[str, object]:
     }
     if referrer.artifact_type:
         descriptor["artifactType"] = referrer.artifact_type
-    if referrer.annotations:
-        descriptor["annotations"] = dict(referrer.annotations)
+    if referrer.annotations_json != NO_ANNOTATIONS:
+        descriptor["annotations"] = orjson.Fragment(referrer.annotations_json)
     return descriptor

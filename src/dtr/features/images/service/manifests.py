@@ -1,7 +1,9 @@
 """Resolving, pushing and deleting manifests and tags."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from dtr.core.clock import Clock, to_micros
 from dtr.features.images.cache import ValidatedCache
@@ -11,6 +13,7 @@ from dtr.features.images.model import (
     PushedManifest,
     PushGate,
     StoredManifest,
+    immutable,
 )
 from dtr.features.images.store import blobs as blob_store
 from dtr.features.images.store import manifests as store
@@ -24,6 +27,8 @@ from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database, Transaction
 
 INLINE_PARSE_BYTES = 64 * 1024
+LARGE_PARSES_AT_ONCE = 2
+"""So many manifests above that size are taken apart at a time: each may take 100 MB while that lasts."""
 
 
 class Manifests:
@@ -38,6 +43,7 @@ class Manifests:
         self._answers: ValidatedCache[tuple[str, str], StoredManifest] = ValidatedCache(
             database.generation, answers_bytes
         )
+        self._parsers = ThreadPoolExecutor(LARGE_PARSES_AT_ONCE, thread_name_prefix="dtr-manifest")
 
     def resolve_cached(self, path: str, reference: str) -> StoredManifest | None:
         """Return a manifest by tag or digest if memory knows it and it is true now."""
@@ -53,6 +59,14 @@ class Manifests:
         found = await self._database.quick_read(lambda tx: _resolve(tx, name, wanted))
         self._answers.put((name.path, wanted), found, len(found.content), generation)
         return found
+
+    async def default_child(self, name: RepositoryName, index: StoredManifest) -> StoredManifest | None:
+        """Return the image that stands for an index, if it names one for the default platform that is still there."""
+        if index.default_child_digest is None:
+            return None
+        with contextlib.suppress(ManifestUnknown):
+            return await self.resolve(name, index.default_child_digest)
+        return None
 
     async def push(  # noqa: PLR0913 - one manifest PUT, spelled out
         self,
@@ -70,16 +84,15 @@ class Manifests:
         `digest` is what the address named; without one it is SHA-256. Raises DigestInvalid when the content does not
         match it, ManifestInvalid, ManifestBlobUnknown, PreconditionFailed, and whatever a gate denies with.
         """
-        manifest = await _parse(content, content_type)
+        manifest = await self._parse(content, content_type)
         found = Digest.of(content, digest.algorithm if digest is not None else "sha256")
         if digest is not None and found != digest:
             raise DigestInvalid("the manifest does not match the digest in the address", given=str(digest))
         now = self._clock.now()
 
         def write(tx: Transaction) -> tuple[str, ...]:
-            repository = repositories.ensure(tx, name, now)
             # First, because it locks the repository's row: of pushes at once, each sees the tags of those before.
-            repositories.note_push(tx, repository.id, now)
+            repository = repositories.note_push(tx, repositories.ensure(tx, name, now).id, now)
             current = store.current_tags(tx, repository.id, tags)
             preconditions.check(current)
             push = ManifestPush(repository, actor, found, manifest, content, tags, current)
@@ -94,24 +107,42 @@ class Manifests:
         return PushedManifest(found, tags, subject, warnings)
 
     async def delete(self, name: RepositoryName, reference: str | Digest) -> None:
-        """Delete a tag, or a manifest with every tag on it. Raises ManifestUnknown or NameUnknown."""
+        """Delete a tag, or a manifest with every tag on it.
+
+        Raises ManifestUnknown, NameUnknown, or TagImmutable when a tag would go that must stay.
+        """
 
         def write(tx: Transaction) -> None:
-            repository = repositories.find(tx, name.path)
+            repository = repositories.lock(tx, name.path)
             if repository is None:
                 raise _name_unknown(name)
+            if repository.immutable_tags:
+                _keep_tags(tx, repository, reference)
             delete = store.delete_manifest if isinstance(reference, Digest) else store.delete_tag
             if not delete(tx, repository.id, str(reference)):
                 raise _manifest_unknown(name, str(reference))
 
         await self._database.write(write)
 
+    async def _parse(self, content: bytes, content_type: str | None) -> Manifest:
+        """Parse a manifest; a large one, perhaps made to be slow, on one of a few threads.
 
-async def _parse(content: bytes, content_type: str | None) -> Manifest:
-    """Parse a manifest; a large one, perhaps made to be slow, on a thread."""
-    if len(content) <= INLINE_PARSE_BYTES:
-        return parse_manifest(content, content_type)
-    return await asyncio.to_thread(parse_manifest, content, content_type)
+        Threads of our own and not a semaphore: a request that is given up leaves its parsing running.
+        """
+        if len(content) <= INLINE_PARSE_BYTES:
+            return parse_manifest(content, content_type)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parsers, parse_manifest, content, content_type)
+
+
+def _keep_tags(tx: Transaction, repository: Repository, reference: str | Digest) -> None:
+    """Raise TagImmutable if a tag is on the way out: itself, or with the manifest that it names."""
+    if isinstance(reference, Digest):
+        tag = store.tag_on(tx, repository.id, str(reference))
+    else:
+        tag = next(iter(store.current_tags(tx, repository.id, [reference])), None)
+    if tag is not None:
+        raise immutable(tag, repository)
 
 
 def _resolve(tx: Transaction, name: RepositoryName, reference: str) -> StoredManifest:

@@ -8,11 +8,12 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from dtr.core.clock import Clock, to_micros
+from dtr.core.clock import Clock, JumpWatch, to_micros
+from dtr.core.errors import TooManyRequests
 from dtr.core.ids import new_id
 from dtr.features.images.model import UploadSession
 from dtr.features.images.service.hashing import RunningHash, RunningHashes
@@ -21,6 +22,7 @@ from dtr.features.images.store import uploads as store
 from dtr.features.repositories import store as repositories
 from dtr.oci.digest import Digest, new_hasher
 from dtr.oci.errors import DigestInvalid, RangeInvalid, SizeInvalid, UploadUnknown
+from dtr.oci.headers import parse_upload_range
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.errors import OffsetMismatch, UploadBusy, UploadMissing
@@ -34,26 +36,38 @@ RENEW_AFTER_SECONDS = 15.0
 SMALL_UPLOAD_BYTES = 1024 * 1024
 """A blob that comes whole in one request and is no larger goes to the store in a single step."""
 EXPIRED_PER_TRANSACTION = 100
+MAX_OPEN_UPLOADS = 1000
+"""Of one repository. Each takes a row and, with its first byte, a place in the store until it is idle for too long."""
+RETRY_START_AFTER_SECONDS = 60
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes on their way in. `span` is the Content-Range (first and last byte), `length` the Content-Length."""
+    """Bytes on their way in, with the Content-Range and the Content-Length that announced them."""
 
     stream: AsyncIterator[bytes]
-    span: tuple[int, int] | None = None
+    content_range: str | None = None
     length: int | None = None
 
-    def check_length(self) -> None:
-        """Raise SizeInvalid when span and length disagree; nothing has been read then."""
-        if (
-            self.span is not None
-            and self.length is not None
-            and self.span[1] - self.span[0] + 1 != self.length
-        ):
+    def last_byte(self, received_bytes: int) -> int | None:
+        """Return the offset that the Content-Range gives the last byte; `None` without one. Nothing is read yet.
+
+        Raises RangeInvalid unless it starts where the upload stands, and SizeInvalid if it contradicts the length.
+        """
+        if self.content_range is None:
+            return None
+        try:
+            first, last = parse_upload_range(self.content_range)
+        except RangeInvalid as error:
+            raise RangeInvalid(error.message, received_bytes=received_bytes) from error
+        if self.length is not None and last - first + 1 != self.length:
             raise SizeInvalid("Content-Range and Content-Length disagree")
+        if first != received_bytes:
+            message = f"the chunk starts at byte {first}, the upload stands at byte {received_bytes}"
+            raise RangeInvalid(message, received_bytes=received_bytes)
+        return last
 
 
 @dataclass(slots=True)
@@ -82,15 +96,21 @@ class Uploads:
         self._leases = itertools.count(1)
         self._idle = timedelta(seconds=idle_seconds)
         self._hashes = RunningHashes()
+        self._jumps = JumpWatch(clock, self._idle)
 
     async def start(self, name: RepositoryName, algorithm: str = "sha256") -> UploadSession:
-        """Begin a session. Raises DigestInvalid for an unsupported algorithm."""
+        """Begin a session. Raises DigestInvalid for an unsupported algorithm, TooManyRequests beyond the limit."""
         new_hasher(algorithm)
-        upload_id, now = new_id(), self._clock.now()
-        await self._database.write(
-            lambda tx: store.create(tx, upload_id, name.path, algorithm, to_micros(now)), durable=False
+        session = UploadSession(new_id(), name.path, algorithm, 0, 0, None, self._clock.now())
+        created = await self._database.write(
+            lambda tx: store.create(tx, session, most=MAX_OPEN_UPLOADS), durable=False
         )
-        return UploadSession(upload_id, name.path, algorithm, 0, 0, None, now)
+        if not created:
+            raise TooManyRequests(
+                f"{name} has {MAX_OPEN_UPLOADS} uploads under way; finish or cancel some",
+                retry_after_seconds=RETRY_START_AFTER_SECONDS,
+            )
+        return session
 
     async def status(self, name: RepositoryName, upload_id: str) -> UploadSession:
         """Return a session as it stands. Raises UploadUnknown."""
@@ -105,7 +125,6 @@ class Uploads:
         Raises UploadUnknown, SizeInvalid, or RangeInvalid when the chunk does not start where the upload stands or
         another request writes to it.
         """
-        chunk.check_length()
         async with self._lease(name, upload_id) as lease:
             await self._receive(lease, chunk)
             return replace(lease.session, received_bytes=lease.position)
@@ -116,11 +135,11 @@ class Uploads:
         The session ends with success and with a wrong digest (DigestInvalid). It stays after UploadUnknown,
         SizeInvalid, RangeInvalid and every failure of the store.
         """
-        if chunk is not None:
-            chunk.check_length()
         async with self._lease(name, upload_id) as lease:
             if chunk is not None:
                 await self._receive(lease, chunk)
+            elif _was_moved_before(lease, digest):
+                lease.running, lease.position = None, lease.session.hashed_bytes
             if await self._digest(lease, digest.algorithm) != str(digest):
                 await self._drop(lease)
                 raise DigestInvalid("the content does not match the digest", given=str(digest))
@@ -142,6 +161,7 @@ class Uploads:
 
     async def push_whole(self, name: RepositoryName, digest: Digest, chunk: Chunk) -> int:
         """Store a blob that comes in one request; return its size. Raises DigestInvalid and leaves nothing then."""
+        chunk.last_byte(received_bytes=0)
         if chunk.length is not None and chunk.length <= SMALL_UPLOAD_BYTES:
             content = b"".join([piece async for piece in chunk.stream])
             if Digest.of(content, digest.algorithm) != digest:
@@ -168,6 +188,10 @@ class Uploads:
         except BaseException:
             await self._release(_Lease(session, writer, None, 0, 0.0))
             raise
+        if (
+            0 < position < session.hashed_bytes
+        ):  # a loss of power took bytes; what comes now may differ from them
+            session = replace(session, hashed_bytes=0, digest_so_far=None)
         running = self._hashes.take(upload_id, session.algorithm, position)
         lease = _Lease(session, writer, running, position, self._clock.monotonic())
         try:
@@ -226,9 +250,7 @@ class Uploads:
 
     async def _receive(self, lease: _Lease, chunk: Chunk) -> None:
         start = lease.position
-        if chunk.span is not None and chunk.span[0] != start:
-            message = f"the chunk starts at byte {chunk.span[0]}, the upload stands at byte {start}"
-            raise RangeInvalid(message, received_bytes=start)
+        last_byte = chunk.last_byte(start)
         observe = lease.running.observe if lease.running is not None else None
         if start == 0:
             await self._driver.create_upload(lease.session.id)
@@ -242,12 +264,11 @@ class Uploads:
                     lease.position = writer.position
         except (UploadBusy, OffsetMismatch) as error:
             raise _busy(start) from error
-        await self._check_received(lease, chunk, start)
+        if last_byte is not None and lease.position != last_byte + 1:
+            await self._take_back(lease, start)
 
-    async def _check_received(self, lease: _Lease, chunk: Chunk, start: int) -> None:
-        """Take a chunk back whose bytes are not as many as its Content-Range said."""
-        if chunk.span is None or lease.position == chunk.span[1] + 1:
-            return
+    async def _take_back(self, lease: _Lease, start: int) -> None:
+        """Drop a chunk whose bytes are not as many as its Content-Range said."""
         async with self._driver.write_upload(lease.session.id, start):
             lease.position, lease.running = start, None
         raise SizeInvalid("the body is not as long as its Content-Range says")
@@ -309,19 +330,21 @@ class Uploads:
         """End sessions that were idle for too long, and remove what dead uploads left; return how many."""
         ended = 0
         now = self._clock.now()
-        before = to_micros(now - self._idle)
-        while batch := await self._database.read(
-            lambda tx: store.idle_since(tx, before=before, now=to_micros(now), limit=EXPIRED_PER_TRANSACTION)
-        ):
-            for upload_id in batch:
-                await self._forget(upload_id)
-            ended += len(batch)
-        return ended + await self._remove_strays()
+        cutoff = now - self._idle - self._jumps.ahead()
+        before = to_micros(cutoff)
 
-    async def _remove_strays(self) -> int:
+        def end_idle(tx: Transaction) -> list[str]:
+            return store.delete_idle(tx, before=before, now=to_micros(now), limit=EXPIRED_PER_TRANSACTION)
+
+        while batch := await self._database.write(end_idle, durable=False):
+            for upload_id in batch:
+                await self._driver.discard_upload(upload_id)
+            ended += len(batch)
+        return ended + await self._remove_strays(cutoff)
+
+    async def _remove_strays(self, before: datetime) -> int:
         """Remove uploads without a session: a process died between the store and the database."""
         removed = 0
-        before = self._clock.now() - self._idle
         async for stored in self._driver.list_uploads():
             upload_id = stored.upload_id
             if stored.modified_at < before and not await self._has_session(upload_id):
@@ -331,6 +354,17 @@ class Uploads:
 
     async def _has_session(self, upload_id: str) -> bool:
         return await self._database.quick_read(lambda tx: store.exists(tx, upload_id))
+
+
+def _was_moved_before(lease: _Lease, digest: Digest) -> bool:
+    """Tell whether an earlier attempt to finish brought the bytes into place, and failed only afterwards.
+
+    The store then has no upload any more, while the session still knows the digest of all its bytes. Committing again
+    is harmless, and fails if the bytes are not there after all.
+    """
+    return (
+        lease.position == 0 and lease.session.hashed_bytes > 0 and lease.session.digest_so_far == str(digest)
+    )
 
 
 def _unknown(upload_id: str) -> UploadUnknown:

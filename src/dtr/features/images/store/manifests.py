@@ -3,11 +3,18 @@
 from collections.abc import Iterable, Sequence
 
 import orjson
-from sqlalchemy import bindparam, text
+from sqlalchemy import BindParameter, bindparam, text
 
 from dtr.core.batches import in_batches
-from dtr.features.images.model import ManifestPush, Referrer
-from dtr.oci.manifest import Manifest
+from dtr.features.images.model import (
+    DEFAULT_PLATFORM,
+    ManifestPush,
+    Place,
+    Referrer,
+    WantedReferrers,
+)
+from dtr.oci.manifest import Manifest, choose_child
+from dtr.oci.mediatypes import is_non_distributable
 from dtr.plumbing.db import Transaction
 
 DIGESTS_PER_STATEMENT = 500
@@ -15,10 +22,10 @@ DIGESTS_PER_STATEMENT = 500
 INSERT_MANIFEST = text(
     """
     -- Pushing the same bytes again changes nothing but the type they are served as.
-    INSERT INTO manifest (repository_id, digest, media_type, content, artifact_type, subject_digest, annotations,
-                          pushed_at, pushed_by)
-    VALUES (:repository_id, :digest, :media_type, :content, :artifact_type, :subject_digest, :annotations,
-            :now, :actor)
+    INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
+                          default_child_digest, pushed_at, pushed_by, annotations, content)
+    VALUES (:repository_id, :digest, :media_type, :size_bytes, :artifact_type, :subject_digest,
+            :default_child_digest, :now, :actor, :annotations, :content)
     ON CONFLICT (repository_id, digest) DO UPDATE
        SET media_type = excluded.media_type, artifact_type = excluded.artifact_type
     """
@@ -49,6 +56,13 @@ PRESENT_MANIFESTS = text(
     "SELECT digest FROM manifest WHERE repository_id = :repository_id AND digest IN :digests"
 ).bindparams(bindparam("digests", expanding=True))
 
+TAG_ON = text(
+    """
+    -- Any one tag that names a manifest. Index: tag(repository_id, digest).
+    SELECT name FROM tag WHERE repository_id = :repository_id AND digest = :digest LIMIT 1
+    """
+)
+
 DELETE_TAG = text("DELETE FROM tag WHERE repository_id = :repository_id AND name = :name")
 
 DELETE_TAGS_OF = text("DELETE FROM tag WHERE repository_id = :repository_id AND digest = :digest")
@@ -62,21 +76,31 @@ TAGS_AFTER = text(
     """
 )
 
-REFERRERS = """
-    -- Keyset page in order of push. Index: manifest(repository_id, subject_digest, pushed_at, digest).
-    SELECT digest, media_type, LENGTH(content), artifact_type, annotations, pushed_at
-      FROM manifest
-     WHERE repository_id = :repository_id AND subject_digest = :subject
+REFERRERS_AFTER = """
+           repository_id = :repository_id AND subject_digest = :subject
        AND (pushed_at, digest) > (:after_micros, :after_digest)
-       {filter}
+    """
+OF_TYPES = " AND artifact_type IN :types"
+
+REFERRER_SIZES = """
+    -- Keyset page in order of push. Index: manifest(repository_id, subject_digest, pushed_at, digest).
+    SELECT pushed_at, digest, size_bytes
+      FROM manifest WHERE {wanted}
      ORDER BY pushed_at, digest LIMIT :limit
     """
 
-ALL_REFERRERS = text(REFERRERS.format(filter=""))
+REFERRERS = """
+    -- The same page up to a known end: each entry may be megabytes long. Same index.
+    SELECT digest, media_type, size_bytes, artifact_type, annotations
+      FROM manifest WHERE {wanted} AND (pushed_at, digest) <= (:end_micros, :end_digest)
+     ORDER BY pushed_at, digest
+    """
 
-FILTERED_REFERRERS = text(REFERRERS.format(filter="AND artifact_type IN :types")).bindparams(
-    bindparam("types", expanding=True)
-)
+TYPES: BindParameter[str] = bindparam("types", expanding=True)
+ALL_SIZES = text(REFERRER_SIZES.format(wanted=REFERRERS_AFTER))
+FILTERED_SIZES = text(REFERRER_SIZES.format(wanted=REFERRERS_AFTER + OF_TYPES)).bindparams(TYPES)
+ALL_REFERRERS = text(REFERRERS.format(wanted=REFERRERS_AFTER))
+FILTERED_REFERRERS = text(REFERRERS.format(wanted=REFERRERS_AFTER + OF_TYPES)).bindparams(TYPES)
 
 COUNT_PULLS = text(
     """
@@ -89,16 +113,19 @@ COUNT_PULLS = text(
 def save_manifest(tx: Transaction, push: ManifestPush, now: int) -> None:
     """Store a manifest, its references and its tags."""
     manifest, repository_id, digest = push.manifest, push.repository.id, str(push.digest)
+    child = choose_child(manifest, *DEFAULT_PLATFORM)
     values = {
         "repository_id": repository_id,
         "digest": digest,
         "media_type": manifest.media_type,
-        "content": push.content,
+        "size_bytes": len(push.content),
         "artifact_type": manifest.artifact_type,
         "subject_digest": str(manifest.subject.digest) if manifest.subject else None,
-        "annotations": orjson.dumps(dict(manifest.annotations)).decode(),
+        "default_child_digest": str(child.digest) if child else None,
         "now": now,
         "actor": push.actor,
+        "annotations": orjson.dumps(dict(manifest.annotations)).decode(),
+        "content": push.content,
     }
     tx.execute(INSERT_MANIFEST, values)
     references = [
@@ -119,9 +146,13 @@ def save_manifest(tx: Transaction, push: ManifestPush, now: int) -> None:
 
 
 def references_of(manifest: Manifest) -> list[tuple[str, str]]:
-    """List what a manifest refers to, as digest and kind, each once."""
+    """List what a manifest refers to, as digest and kind, each once; without layers that may not be distributed.
+
+    Those need not be in the repository, so nothing in it may depend on the manifest's word about them.
+    """
+    layers = [layer for layer in manifest.layers if not is_non_distributable(layer.media_type)]
     found = [(str(manifest.config.digest), "config")] if manifest.config else []
-    found += [(str(layer.digest), "layer") for layer in manifest.layers]
+    found += [(str(layer.digest), "layer") for layer in layers]
     found += [(str(child.digest), "manifest") for child in manifest.manifests]
     return list(dict.fromkeys(found))
 
@@ -132,6 +163,12 @@ def current_tags(tx: Transaction, repository_id: int, names: Sequence[str]) -> d
         return {}
     rows = tx.execute(CURRENT_TAGS, {"repository_id": repository_id, "names": list(names)})
     return {row[0]: row[1] for row in rows}
+
+
+def tag_on(tx: Transaction, repository_id: int, digest: str) -> str | None:
+    """Return one of the tags that name a manifest, if any does."""
+    name: str | None = tx.execute(TAG_ON, {"repository_id": repository_id, "digest": digest}).scalar()
+    return name
 
 
 def present_manifests(tx: Transaction, repository_id: int, digests: Iterable[str]) -> set[str]:
@@ -161,28 +198,30 @@ def tags_after(tx: Transaction, repository_id: int, last: str, limit: int) -> li
     return [row[0] for row in rows]
 
 
-def referrers_after(  # noqa: PLR0913 - a page of a filtered list, spelled out
-    tx: Transaction,
-    repository_id: int,
-    subject: str,
-    *,
-    types: Sequence[str],
-    after: tuple[int, str],
-    limit: int,
-) -> list[Referrer]:
-    """Return up to `limit` manifests that name `subject`, pushed after the entry `after` (microseconds, digest)."""
+def referrer_sizes(
+    tx: Transaction, wanted: WantedReferrers, after: Place, limit: int
+) -> list[tuple[Place, int]]:
+    """Return where the next referrers after `after` stand, `limit` at most, and the sizes of them in bytes."""
+    values = {**_wanted(wanted, after), "limit": limit}
+    rows = tx.execute(FILTERED_SIZES if wanted.types else ALL_SIZES, values)
+    return [((row[0], row[1]), row[2]) for row in rows]
+
+
+def referrers(tx: Transaction, wanted: WantedReferrers, after: Place, end: Place) -> list[Referrer]:
+    """Return the referrers that stand after `after` and not after `end`."""
+    values = {**_wanted(wanted, after), "end_micros": end[0], "end_digest": end[1]}
+    rows = tx.execute(FILTERED_REFERRERS if wanted.types else ALL_REFERRERS, values)
+    return [Referrer(*row) for row in rows]
+
+
+def _wanted(wanted: WantedReferrers, after: Place) -> dict[str, object]:
     values: dict[str, object] = {
-        "repository_id": repository_id,
-        "subject": subject,
+        "repository_id": wanted.repository_id,
+        "subject": wanted.subject,
         "after_micros": after[0],
         "after_digest": after[1],
-        "limit": limit,
     }
-    statement = ALL_REFERRERS
-    if types:
-        statement, values["types"] = FILTERED_REFERRERS, list(types)
-    rows = tx.execute(statement, values)
-    return [Referrer(row[0], row[1], row[2], row[3], orjson.loads(row[4]), row[5]) for row in rows]
+    return {**values, "types": list(wanted.types)} if wanted.types else values
 
 
 def count_pulls(tx: Transaction, pulls: Iterable[tuple[int, str, int, int]]) -> None:

@@ -9,7 +9,7 @@ from dtr.plumbing.db import Transaction
 RESOLVE_TAG = text(
     """
     -- The pull by tag: one row. Indexes: repository(path), primary keys of tag and manifest.
-    SELECT m.repository_id, m.digest, m.media_type, m.content
+    SELECT m.repository_id, m.digest, m.media_type, m.content, m.default_child_digest
       FROM repository r
       JOIN tag t      ON t.repository_id = r.id AND t.name = :reference
       JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
@@ -20,7 +20,7 @@ RESOLVE_TAG = text(
 RESOLVE_DIGEST = text(
     """
     -- The pull by digest: one row. Indexes: repository(path), primary key of manifest.
-    SELECT m.repository_id, m.digest, m.media_type, m.content
+    SELECT m.repository_id, m.digest, m.media_type, m.content, m.default_child_digest
       FROM repository r
       JOIN manifest m ON m.repository_id = r.id AND m.digest = :reference
      WHERE r.path = :path
@@ -45,7 +45,7 @@ def resolve(tx: Transaction, path: str, reference: str) -> StoredManifest | None
     """Find a manifest by tag or, where the reference holds a colon, by digest."""
     statement = RESOLVE_DIGEST if ":" in reference else RESOLVE_TAG
     row = tx.execute(statement, {"path": path, "reference": reference}).one_or_none()
-    return None if row is None else StoredManifest(row[0], row[1], row[2], row[3])
+    return None if row is None else StoredManifest(*row)
 
 
 def find_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | None:

@@ -54,6 +54,7 @@ upload = Table(
     Column("writer", Text),
     Column("writer_until", BigInteger),
     Index("ix_upload_touched_at", "touched_at"),
+    Index("ix_upload_repository", "repository"),
 )
 """An upload session. One writer at a time holds it, by a lease."""
 
@@ -63,16 +64,22 @@ manifest = Table(
     Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", ByteOrderedText, primary_key=True),
     Column("media_type", Text, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("artifact_type", ByteOrderedText),
     Column("subject_digest", ByteOrderedText),
-    Column("annotations", Text, nullable=False),
+    Column("default_child_digest", ByteOrderedText),
     Column("pushed_at", BigInteger, nullable=False),
     Column("pushed_by", Text, nullable=False),
     Column("pulls", BigInteger, nullable=False, server_default="0"),
     Column("last_pulled_at", BigInteger),
+    # Last, because SQLite walks through megabytes of these to reach a column that stands behind them.
+    Column("annotations", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
     Index("ix_manifest_subject", "repository_id", "subject_digest", "pushed_at", "digest"),
 )
+"""`size_bytes` and `default_child_digest` (of an index: see `model.StoredManifest`) are read off `content` once, at the
+push, so that no reading needs to look into it.
+"""
 
 manifest_reference = Table(
     "manifest_reference",
@@ -88,7 +95,10 @@ manifest_reference = Table(
         ondelete="CASCADE",
     ),
 )
-"""What a manifest refers to: `config`, `layer` or `manifest`. Read by everything that walks image graphs."""
+"""What a manifest refers to: `config`, `layer` or `manifest`. Read by everything that walks image graphs.
+
+Layers that may not be distributed have no rows: the repository need not hold them.
+"""
 
 tag = Table(
     "tag",

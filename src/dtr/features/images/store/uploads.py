@@ -4,14 +4,17 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from dtr.core.clock import from_micros
+from dtr.core.clock import from_micros, to_micros
 from dtr.features.images.model import UploadSession
 from dtr.plumbing.db import Transaction
 
 CREATE = text(
     """
+    -- Counts as far as it must and no further. Index: upload(repository).
     INSERT INTO upload (id, repository, algorithm, hashed_bytes, started_at, touched_at)
-    VALUES (:id, :repository, :algorithm, 0, :now, :now)
+    SELECT :id, :repository, :algorithm, 0, :now, :now
+     WHERE (SELECT COUNT(*)
+              FROM (SELECT 1 FROM upload WHERE repository = :repository LIMIT :most) AS open) < :most
     """
 )
 
@@ -53,21 +56,34 @@ DELETE_UNCLAIMED = text(
     """
 )
 
-IDLE_SINCE = text(
+DELETE_IDLE = text(
     """
-    -- Index: upload(touched_at).
-    SELECT id FROM upload
-     WHERE touched_at < :before AND (writer IS NULL OR writer_until < :now)
-     ORDER BY touched_at LIMIT :limit
+    -- Asks again when it deletes: a session that was continued meanwhile stays. Index: upload(touched_at).
+    DELETE FROM upload
+     WHERE id IN (SELECT id FROM upload
+                   WHERE touched_at < :before AND (writer IS NULL OR writer_until < :now)
+                   ORDER BY touched_at LIMIT :limit)
+       AND touched_at < :before AND (writer IS NULL OR writer_until < :now)
+    RETURNING id
     """
 )
 
 EXISTS = text("SELECT 1 FROM upload WHERE id = :id")
 
 
-def create(tx: Transaction, upload_id: str, repository: str, algorithm: str, now: int) -> None:
-    """Begin a session."""
-    tx.execute(CREATE, {"id": upload_id, "repository": repository, "algorithm": algorithm, "now": now})
+def create(tx: Transaction, session: UploadSession, *, most: int) -> bool:
+    """Begin a session unless its repository has `most` already; return whether that was done.
+
+    On PostgreSQL, transactions that begin sessions at once do not see each other's: a few more may come to be.
+    """
+    values = {
+        "id": session.id,
+        "repository": session.repository,
+        "algorithm": session.algorithm,
+        "now": to_micros(session.touched_at),
+        "most": most,
+    }
+    return tx.execute(CREATE, values).rowcount > 0
 
 
 def find(tx: Transaction, upload_id: str, repository: str) -> UploadSession | None:
@@ -120,10 +136,9 @@ def delete_unclaimed(tx: Transaction, upload_id: str, repository: str, now: int)
     return tx.execute(DELETE_UNCLAIMED, values).rowcount > 0
 
 
-def idle_since(tx: Transaction, *, before: int, now: int, limit: int) -> list[str]:
-    """Return the ids of sessions untouched since `before`."""
-    rows = tx.execute(IDLE_SINCE, {"before": before, "now": now, "limit": limit})
-    return [row[0] for row in rows]
+def delete_idle(tx: Transaction, *, before: int, now: int, limit: int) -> list[str]:
+    """End up to `limit` sessions untouched since `before`; return their ids."""
+    return list(tx.execute(DELETE_IDLE, {"before": before, "now": now, "limit": limit}).scalars())
 
 
 def exists(tx: Transaction, upload_id: str) -> bool:

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("is_admin", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("is_active", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("credentials_version", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sa.UniqueConstraint("name", name=op.f("uq_account_name")),
@@ -43,15 +44,27 @@ def upgrade() -> None:
     op.create_table(
         "login_failure",
         sa.Column("counter", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("failures", sa.BigInteger(), nullable=False),
         sa.Column("last_failed_at", sa.BigInteger(), nullable=False),
         sa.Column("window_ends_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("counter", "subject", name=op.f("pk_login_failure")),
+        sa.PrimaryKeyConstraint("counter", "name", "address", name=op.f("pk_login_failure")),
     )
     op.create_index(
         op.f("ix_login_failure_window_ends_at"), "login_failure", ["window_ends_at"], unique=False
     )
+    op.create_table(
+        "login_success",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("succeeded_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_login_success_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("account_id", "address", name=op.f("pk_login_success")),
+    )
+    op.create_index(op.f("ix_login_success_succeeded_at"), "login_success", ["succeeded_at"], unique=False)
     op.create_table(
         "repository",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -94,6 +107,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_upload")),
     )
     op.create_index("ix_upload_touched_at", "upload", ["touched_at"], unique=False)
+    op.create_index("ix_upload_repository", "upload", ["repository"], unique=False)
     op.create_table(
         "blob_link",
         sa.Column("repository_id", sa.Integer(), nullable=False),
@@ -133,14 +147,16 @@ def upgrade() -> None:
         sa.Column("repository_id", sa.Integer(), nullable=False),
         sa.Column("digest", BYTE_ORDERED, nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("artifact_type", BYTE_ORDERED, nullable=True),
         sa.Column("subject_digest", BYTE_ORDERED, nullable=True),
-        sa.Column("annotations", sa.Text(), nullable=False),
+        sa.Column("default_child_digest", BYTE_ORDERED, nullable=True),
         sa.Column("pushed_at", sa.BigInteger(), nullable=False),
         sa.Column("pushed_by", sa.Text(), nullable=False),
         sa.Column("pulls", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_pulled_at", sa.BigInteger(), nullable=True),
+        sa.Column("annotations", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["repository_id"], ["repository.id"], name=op.f("fk_manifest_repository_id"), ondelete="CASCADE"
         ),
