@@ -1,13 +1,16 @@
 """Large uploads are written to the disk on the way, not all at their end."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dtr.plumbing.blobs import writeback
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.writeback import WINDOW_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UPLOAD = "0b5a3f0e-8a52-4c1c-9a1d-6a2c1f0e7d11"
 MIB = 1024 * 1024

@@ -76,6 +76,17 @@ def test_a_blob_of_wrong_length_is_never_served(
 
 
 @pytest.mark.item("E4", "B1")
+def test_a_small_blob_that_grew_is_not_served(server: ServerProcess, alice: RegistryClient) -> None:
+    alice.push_blob(NAME, SMALL)
+    stored_file(server, SMALL).write_bytes(SMALL + bytes(MIB))
+
+    answer = get(alice, SMALL)
+
+    assert answer.status_code == 503
+    assert error_codes(answer) == ["UNAVAILABLE"]
+
+
+@pytest.mark.item("E4", "B1")
 def test_a_small_blob_is_compared_with_its_digest_before_it_is_served(
     server: ServerProcess, alice: RegistryClient
 ) -> None:

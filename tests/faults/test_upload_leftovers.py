@@ -14,7 +14,6 @@ from sqlalchemy import text
 from dtr.core.clock import FakeClock
 from dtr.core.errors import Unavailable
 from dtr.features.images.service.uploads import Chunk, Uploads
-from dtr.features.images.store import reads
 from dtr.oci.digest import Digest
 from dtr.oci.errors import DigestInvalid, RangeInvalid, UploadUnknown
 from dtr.oci.names import RepositoryName
@@ -23,6 +22,7 @@ from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.db import Database
 from tests.support.mortal import Crash
+from tests.support.rows import find_blob
 from tests.support.upload_service import IDLE_SECONDS, ConnectionBroke, Worker, body
 
 pytestmark = pytest.mark.fault
@@ -78,9 +78,10 @@ async def idle_sessions(uploads: Uploads, count: int) -> None:
     """Begin sessions; every tenth has received something."""
 
     async def begin(number: int) -> None:
-        session = await uploads.start(NAME)
+        name = RepositoryName.parse(f"alice/idle-{number % 20}")  # one repository may have a thousand
+        session = await uploads.start(name)
         if number % 10 == 0:
-            await uploads.append(NAME, session.id, chunk(b"some bytes"))
+            await uploads.append(name, session.id, chunk(b"some bytes"))
 
     await many(count, begin)
 
@@ -185,7 +186,7 @@ async def test_expiry_never_takes_a_finished_blob(
     await uploads.expire()
 
     assert await driver.size(blob_key(digest)) == 26
-    assert await database.read(lambda tx: reads.find_blob(tx, NAME.path, digest)) is not None
+    assert await database.read(lambda tx: find_blob(tx, NAME.path, digest)) is not None
 
 
 # -- leases of the dead
@@ -316,9 +317,7 @@ async def test_the_digest_is_that_of_the_bytes_also_when_a_power_loss_took_some_
     with pytest.raises(DigestInvalid):
         await after_restart.finish(NAME, session.id, Digest.of(b"lost and found"), None)
 
-    assert (
-        await database.read(lambda tx: reads.find_blob(tx, NAME.path, Digest.of(b"lost and found"))) is None
-    )
+    assert await database.read(lambda tx: find_blob(tx, NAME.path, Digest.of(b"lost and found"))) is None
 
 
 @pytest.mark.item("49", "53")

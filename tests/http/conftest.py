@@ -2,19 +2,24 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.postgresql import PostgresqlServer
 from tests.support.registry import RegistryClient
 from tests.support.server import ServerProcess
 
-ALICE_PASSWORD = "alice-has-a-password"  # noqa: S105 - of a registry that lives for a test
-BOB_PASSWORD = "bob-has-another-one"  # noqa: S105 - as above
+if TYPE_CHECKING:
+    from tests.support.postgresql import PostgresqlServer
+
+ALICE_PASSWORD = "alice-has-a-password"
+BOB_PASSWORD = "bob-has-another-one"
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     """Give a running registry with two worker processes and the users alice and bob."""
     database = None
     if request.param == "postgresql":

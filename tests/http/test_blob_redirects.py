@@ -16,7 +16,7 @@ from dtr.oci.digest import Digest
 from dtr.oci.errors import BlobUnknown
 from dtr.plumbing.asgi.limits import BodyPace
 from dtr.plumbing.asgi.request import Request, RequestContext
-from dtr.plumbing.asgi.response import Response
+from dtr.plumbing.asgi.response import Response, SourceResponse
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.blobs.memory import MemoryDriver
 from dtr.plumbing.crypto.passwords import PasswordHasher
@@ -90,7 +90,8 @@ async def ask(
     handlers = BlobHandlers(images, Redirects(threshold, LIFETIME_SECONDS))
     address = Address(Endpoint.BLOB, NAME, str(Digest.of(content)))
     response = await handlers.get(Request(scope, receive, context), address, GRANT)
-    response.discard()
+    if isinstance(response, SourceResponse):
+        response.source.close()
     return response
 
 

@@ -156,6 +156,54 @@ def test_of_many_that_push_a_new_immutable_tag_exactly_one_succeeds(
     assert sorted(answer.status_code for answer in answers) == [201] + [403] * 11
 
 
+def request_of(
+    server: ServerProcess, method: str, name: str, reference: str, content: bytes | None = None
+) -> Callable[[], int]:
+    """Return a job that asks for one thing on a connection of its own and gives the status."""
+
+    def ask() -> int:
+        with closing(RegistryClient(server.url, *ALICE)) as client:
+            headers = {"content-type": OCI_MANIFEST} if content is not None else {}
+            target = f"manifests/{reference}"
+            return client.request(method, name, target, content=content, headers=headers).status_code
+
+    return ask
+
+
+@pytest.mark.item("77", "78", "79")
+def test_an_immutable_tag_stays_whatever_is_tried_at_once(
+    server: ServerProcess, alice: RegistryClient, stocked: str
+) -> None:
+    kept = image("kept")
+    alice.push_manifest(stocked, "t", kept)
+    server.run("repository", "set", stocked, "--immutable-tags")
+    deletes = [request_of(server, "DELETE", stocked, reference) for reference in ("t", sha256(kept))]
+    pushes = [request_of(server, "PUT", stocked, "t", image(f"i{number}")) for number in range(4)]
+
+    statuses = at_once([*deletes, *deletes, *pushes])
+
+    assert statuses == [403] * 8
+    assert alice.request("GET", stocked, "manifests/t").content == kept
+
+
+@pytest.mark.item("77", "78", "79")
+def test_a_tag_that_a_push_set_outlives_a_delete_of_its_digest_at_the_same_time(
+    server: ServerProcess, alice: RegistryClient, stocked: str
+) -> None:
+    server.run("repository", "set", stocked, "--immutable-tags")
+    for number in range(8):
+        content = image(f"r{number}")
+        alice.push_manifest(stocked, sha256(content), content)
+        delete = request_of(server, "DELETE", stocked, sha256(content))
+        push = request_of(server, "PUT", stocked, f"t{number}", content)
+
+        statuses = at_once([delete, push, delete, delete])
+
+        assert statuses[1] == 201
+        assert {statuses[0], *statuses[2:]} <= {202, 403, 404}
+        assert alice.request("GET", stocked, f"manifests/t{number}").content == content
+
+
 @pytest.mark.item("78", "79", "B8")
 def test_many_that_push_the_same_manifest_to_a_new_tag_all_succeed(
     server: ServerProcess, stocked: str

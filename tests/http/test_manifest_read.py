@@ -205,6 +205,20 @@ def test_an_index_without_a_fitting_image_is_not_found_and_its_type_is_named(
     assert OCI_INDEX in answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.item("74", "77")
+def test_an_index_whose_image_was_deleted_is_not_found_and_its_type_is_named(
+    alice: RegistryClient, name: str
+) -> None:
+    multi = push_index(alice, name, AMD64)
+    alice.repository_token(name, fresh=True)
+    assert alice.request("DELETE", name, f"manifests/{sha256(multi.images[0])}").status_code == 202
+
+    answer = get(alice, name, "multi", OCI_MANIFEST)
+
+    assert (answer.status_code, error_codes(answer)) == (404, ["MANIFEST_UNKNOWN"])
+    assert OCI_INDEX in answer.json()["errors"][0]["message"]
+
+
 @pytest.mark.item("74")
 def test_an_index_is_never_substituted_by_digest(alice: RegistryClient, name: str) -> None:
     multi = push_index(alice, name, AMD64)

@@ -113,6 +113,15 @@ def test_a_document_nested_too_deep_is_refused(alice: RegistryClient, stocked: s
 
 
 @pytest.mark.item("66")
+def test_a_document_of_nothing_but_brackets_is_refused(alice: RegistryClient, stocked: str) -> None:
+    bomb = image(x=[])[:-3] + b"[" + b"[]," * MIB + b"[]]}"
+
+    answer = alice.push_manifest(stocked, "t", bomb)
+
+    assert (answer.status_code, error_codes(answer)) == (400, ["MANIFEST_INVALID"])
+
+
+@pytest.mark.item("66")
 def test_a_document_with_too_many_descriptors_is_refused(alice: RegistryClient, stocked: str) -> None:
     smallest = {"mediaType": "a/b", "digest": sha256(CONFIG), "size": 2}
 

@@ -348,6 +348,36 @@ def test_a_push_to_an_immutable_tag_is_denied_and_leaves_the_tag(
     assert digest_of(alice, immutable, sha256(image("another"))) is None
 
 
+@pytest.mark.item("77", "78")
+@pytest.mark.parametrize("who", ["alice", "admin"])
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_an_immutable_tag_cannot_be_deleted_and_pushed_anew(
+    request: pytest.FixtureRequest, immutable: str, who: str, by: str
+) -> None:
+    client: RegistryClient = request.getfixturevalue(who)
+    client.repository_token(immutable, fresh=True)
+    reference = "release" if by == "tag" else sha256(image("release"))
+
+    deleted = client.request("DELETE", immutable, f"manifests/{reference}")
+    pushed = put(client, immutable, "release", image("another"))
+
+    assert [(each.status_code, error_codes(each)) for each in (deleted, pushed)] == [(403, ["DENIED"])] * 2
+    assert "tag release" in deleted.json()["errors"][0]["message"]
+    assert digest_of(client, immutable, "release") == sha256(image("release"))
+
+
+@pytest.mark.item("77", "78")
+def test_beside_immutable_tags_a_manifest_without_tags_can_be_deleted(
+    alice: RegistryClient, immutable: str
+) -> None:
+    content = image("untagged")
+    put(alice, immutable, sha256(content), content)
+
+    assert alice.request("DELETE", immutable, f"manifests/{sha256(content)}").status_code == 202
+    assert alice.request("DELETE", immutable, f"manifests/{sha256(content)}").status_code == 404
+    assert alice.request("DELETE", immutable, "manifests/absent").status_code == 404
+
+
 @pytest.mark.item("78")
 def test_pushing_the_same_manifest_to_an_immutable_tag_again_is_201(
     alice: RegistryClient, immutable: str
@@ -384,6 +414,7 @@ def test_tags_move_again_once_the_operator_allows_it(
     server.run("repository", "set", immutable, "--no-immutable-tags")
 
     assert put(alice, immutable, "release", image("moved")).status_code == 201
+    assert alice.request("DELETE", immutable, "manifests/release").status_code == 202
 
 
 @pytest.mark.item("70", "76")

@@ -75,8 +75,8 @@ def bulky(tx: Transaction, path: str) -> None:
     """Write more than what SQLite's log can hold without growing."""
     repository_row(tx, path)
     tx.exec_driver_sql(
-        "INSERT INTO manifest (repository_id, digest, media_type, content, annotations, pushed_at, pushed_by)"
-        " SELECT id, 'sha256:0', '', zeroblob(200000), '', 0, '' FROM repository WHERE path = ?",
+        "INSERT INTO manifest (repository_id, digest, media_type, size_bytes, content, annotations, pushed_at,"
+        " pushed_by) SELECT id, 'sha256:0', '', 200000, zeroblob(200000), '', 0, '' FROM repository WHERE path = ?",
         (path,),
     )
 

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from dtr.features.images.store import blobs, reads
+from dtr.features.images.store import blobs
 from dtr.features.images.store.tables import blob, blob_link
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
 from dtr.plumbing.db import Database, Transaction
 from tests.support.registry import image_manifest
-from tests.support.rows import NOW_MICROS, blob_row, manifest_row, repository_row
+from tests.support.rows import NOW_MICROS, blob_row, find_blob, manifest_row, repository_row
 
 HELLO = b"hello"
 HELLO_DIGEST = Digest.of(HELLO)
@@ -29,7 +29,7 @@ async def linked(database: Database, content: bytes = HELLO, path: str = "alice/
 async def found_size(
     database: Database, path: str = "alice/app", digest: Digest = HELLO_DIGEST
 ) -> int | None:
-    found = await database.read(lambda tx: reads.find_blob(tx, path, digest))
+    found = await database.read(lambda tx: find_blob(tx, path, digest))
     return None if found is None else found.size_bytes
 
 
@@ -42,7 +42,7 @@ async def quarantine(database: Database, *, seen_at: int = NOW_MICROS) -> bool:
 async def test_a_linked_blob_is_found_with_its_size(database: Database) -> None:
     repository = await linked(database)
 
-    found = await database.read(lambda tx: reads.find_blob(tx, "alice/app", HELLO_DIGEST))
+    found = await database.read(lambda tx: find_blob(tx, "alice/app", HELLO_DIGEST))
 
     assert found is not None
     assert (found.repository_id, found.digest, found.size_bytes) == (repository.id, HELLO_DIGEST, 5)
@@ -68,7 +68,7 @@ async def test_the_digest_of_a_manifest_finds_its_bytes_as_a_blob(database: Data
     content = image_manifest(HELLO)
     digest = await database.write(lambda tx: manifest_row(tx, repository_row(tx), content))
 
-    found = await database.read(lambda tx: reads.find_blob(tx, "alice/app", digest))
+    found = await database.read(lambda tx: find_blob(tx, "alice/app", digest))
 
     assert found is not None
     assert (found.manifest, found.size_bytes) == (content, len(content))
@@ -178,11 +178,11 @@ async def test_a_blob_stored_after_the_look_at_it_stays_out_of_quarantine(databa
     assert await found_size(database) == 5
 
 
-async def test_a_verified_blob_leaves_quarantine(database: Database) -> None:
+async def test_a_blob_that_is_right_after_all_leaves_quarantine(database: Database) -> None:
     await linked(database)
     await quarantine(database)
 
-    await database.write(lambda tx: blobs.mark_verified(tx, str(HELLO_DIGEST), LATER))
+    await database.write(lambda tx: blobs.lift_quarantine(tx, str(HELLO_DIGEST)))
 
     assert await found_size(database) == 5
 

@@ -1,5 +1,9 @@
 """Gates of a manifest push, asked inside its transaction: what they deny leaves nothing behind."""
 
+import asyncio
+import threading
+import time
+
 import pytest
 
 from dtr.core.clock import FakeClock
@@ -9,7 +13,7 @@ from dtr.features.images.store import manifests as store
 from dtr.features.repositories import store as repositories
 from dtr.features.repositories.model import RepositoryChanges
 from dtr.oci.digest import Digest
-from dtr.oci.errors import NameUnknown, QuotaExceeded, TagImmutable, answer_for
+from dtr.oci.errors import ManifestUnknown, NameUnknown, QuotaExceeded, TagImmutable, answer_for
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database, Transaction
 from tests.support.registry import image_index
@@ -46,6 +50,14 @@ async def push(service: Manifests, content: bytes, *tags: str) -> None:
         actor="alice",
         preconditions=Preconditions(),
     )
+
+
+async def immutable(database: Database, *, tags: bool = True) -> Manifests:
+    """Say whether the repository's tags are immutable; return the service."""
+    await database.write(repository_row)
+    changes = RepositoryChanges(immutable_tags=tags)
+    await database.write(lambda tx: repositories.change(tx, "alice/app", changes))
+    return manifests(database, ImmutableTags())
 
 
 async def test_a_gate_that_denies_gives_403_and_leaves_nothing(database: Database) -> None:
@@ -101,10 +113,7 @@ async def test_every_gate_must_agree(database: Database) -> None:
 
 @pytest.mark.item("78")
 async def test_push_to_immutable_tag_is_denied_and_leaves_the_tag(database: Database) -> None:
-    await database.write(repository_row)
-    changes = RepositoryChanges(immutable_tags=True)
-    await database.write(lambda tx: repositories.change(tx, "alice/app", changes))
-    service = manifests(database, ImmutableTags())
+    service = await immutable(database)
     await push(service, FIRST, "v1")
     await push(service, FIRST, "v1")
 
@@ -112,3 +121,53 @@ async def test_push_to_immutable_tag_is_denied_and_leaves_the_tag(database: Data
         await push(service, SECOND, "v1")
 
     assert (await service.resolve(NAME, "v1")).content == FIRST
+
+
+@pytest.mark.item("77", "78")
+@pytest.mark.parametrize("reference", ["v1", Digest.of(FIRST)], ids=["tag", "digest"])
+async def test_an_immutable_tag_does_not_go_either_until_the_switch_is_off(
+    database: Database, reference: str | Digest
+) -> None:
+    service = await immutable(database)
+    await push(service, FIRST, "v1")
+
+    with pytest.raises(TagImmutable, match="v1"):
+        await service.delete(NAME, reference)
+
+    assert (await service.resolve(NAME, "v1")).content == FIRST
+    await immutable(database, tags=False)
+    await service.delete(NAME, reference)
+    with pytest.raises(ManifestUnknown):
+        await service.resolve(NAME, "v1")
+
+
+@pytest.mark.item("77", "78")
+async def test_what_carries_no_tag_goes_beside_immutable_tags(database: Database) -> None:
+    service = await immutable(database)
+    await push(service, FIRST, "v1")
+    await push(service, SECOND)
+
+    await service.delete(NAME, Digest.of(SECOND))
+
+    for gone in ("v2", Digest.of(SECOND)):
+        with pytest.raises(ManifestUnknown):
+            await service.delete(NAME, gone)
+
+
+@pytest.mark.item("78")
+async def test_a_push_that_waited_for_the_switch_obeys_it(database: Database) -> None:
+    service = await immutable(database, tags=False)
+    await push(service, FIRST, "v1")
+    changed = threading.Event()
+
+    def switch(tx: Transaction) -> None:
+        repositories.change(tx, "alice/app", RepositoryChanges(immutable_tags=True))
+        changed.set()
+        time.sleep(0.1)
+
+    switching = asyncio.create_task(database.write(switch))
+    await asyncio.to_thread(changed.wait)
+    with pytest.raises(TagImmutable):
+        await push(service, SECOND, "v1")
+
+    await switching

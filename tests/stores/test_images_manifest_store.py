@@ -321,9 +321,11 @@ async def test_a_subject_that_nobody_names_has_no_referrers(
     assert await referrers(database, repository) == []
 
 
-async def test_pulls_add_up(database: Database, repository: Repository) -> None:
+async def test_pulls_add_up_and_the_last_one_stays_the_last(
+    database: Database, repository: Repository
+) -> None:
     digest = str(await save(database, repository, image_manifest(b"1")))
-    for number, last in ((2, NOW_MICROS), (3, NOW_MICROS + 9)):
+    for number, last in ((2, NOW_MICROS), (3, NOW_MICROS + 9), (1, NOW_MICROS + 4)):
         await database.write(
             lambda tx, n=number, at=last: manifests.count_pulls(tx, [(repository.id, digest, n, at)])  # type: ignore[misc]
         )
@@ -333,7 +335,7 @@ async def test_pulls_add_up(database: Database, repository: Repository) -> None:
         lambda tx: tuple(tx.execute(text("SELECT pulls, last_pulled_at FROM manifest")).one())
     )
 
-    assert row == (5, NOW_MICROS + 9)
+    assert row == (6, NOW_MICROS + 9)
 
 
 async def test_pulls_of_a_manifest_that_is_gone_are_forgotten(

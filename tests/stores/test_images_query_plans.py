@@ -17,6 +17,7 @@ from dtr.features.images.store.tables import blob, blob_link, manifest, tag, upl
 from dtr.features.repositories import store as repositories
 from dtr.features.repositories.service import Repositories
 from dtr.oci.digest import Digest
+from dtr.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.blobs.memory import MemoryDriver
 from dtr.plumbing.db import Database
@@ -124,7 +125,9 @@ def _sqlite_plan(tx: Connection, statement: TextClause, values: Mapping[str, Any
     Scans of named subqueries and sorts inside of them are over what those gave: a page at most.
     """
     rows = tx.execute(_explained("EXPLAIN QUERY PLAN", statement, values), values).all()
-    scans = [row[3] for row in rows if re.match(r"SCAN (?!public$|own$|open$|\(subquery)", row[3])]
+    scans = [
+        row[3] for row in rows if re.match(r"SCAN (?!CONSTANT ROW$|public$|own$|open$|\(subquery)", row[3])
+    ]
     return Plan(scans, [row[3] for row in rows if row[1] == 0 and "FOR ORDER BY" in row[3]])
 
 
@@ -150,8 +153,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 LOOK_UPS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "RESOLVE_TAG": (reads.RESOLVE_TAG, {"path": PATH, "reference": "v000000007"}),
     "RESOLVE_DIGEST": (reads.RESOLVE_DIGEST, {"path": PATH, "reference": DIGEST}),
-    "FIND_BLOB": (reads.FIND_BLOB, {"path": PATH, "digest": DIGEST}),
-    "REPOSITORY_EXISTS": (reads.REPOSITORY_EXISTS, {"path": PATH}),
+    "RESOLVE_BLOB": (reads.RESOLVE_BLOB, {"path": PATH, "digest": DIGEST}),
     "FIND repository": (repositories.FIND, {"path": PATH}),
     "TAG_ON": (manifests.TAG_ON, {"repository_id": 7, "digest": DIGEST}),
     "CREATE upload": (
@@ -256,6 +258,7 @@ async def pulls(database: Database) -> Pulls:
 
 
 NAME = RepositoryName.parse("alice/app")
+ABSENT: dict[str, str | Digest] = {"tag": "absent", "digest": Digest.of(b"absent")}
 REFERENCES: dict[str, str | Digest] = {"tag": "v1", "digest": Digest.of(image_manifest(b"config"))}
 
 
@@ -272,6 +275,36 @@ async def test_a_blob_is_found_by_one_statement(pulls: Pulls) -> None:
         await pulls.blobs.find(NAME, Digest.of(b"config"))
 
     assert len(statements) == 1
+
+
+@pytest.mark.item("32")
+async def test_a_manifest_is_found_as_a_blob_by_one_statement(pulls: Pulls) -> None:
+    with recorded_statements() as statements:
+        found = await pulls.blobs.find(NAME, Digest.of(image_manifest(b"config")))
+
+    assert found.manifest == image_manifest(b"config")
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize(("path", "error"), [("alice/app", BlobUnknown), ("alice/none", NameUnknown)])
+async def test_a_blob_that_is_not_there_costs_one_statement(
+    pulls: Pulls, path: str, error: type[Exception]
+) -> None:
+    with recorded_statements() as statements, pytest.raises(error):
+        await pulls.blobs.find(RepositoryName.parse(path), Digest.of(b"absent"))
+
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+async def test_an_absent_manifest_or_repository_costs_one_statement(pulls: Pulls, kind: str) -> None:
+    with recorded_statements() as statements:
+        with pytest.raises(NameUnknown):
+            await pulls.manifests.resolve(RepositoryName.parse("alice/none"), REFERENCES[kind])
+        with pytest.raises(ManifestUnknown):
+            await pulls.manifests.resolve(NAME, ABSENT[kind])
+
+    assert len(statements) == 2
 
 
 async def test_a_second_read_asks_the_database_only_where_memory_cannot_be_sure(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,12 @@ from dtr.core.clock import FakeClock, to_micros
 from dtr.core.errors import Unavailable
 from dtr.features.images.service import scrub as scrub_module
 from dtr.features.images.service.scrub import Damage, Pacer, Scrub, ScrubReport, StoreLooksEmpty
-from dtr.features.images.store import blobs, reads
+from dtr.features.images.store import blobs
 from dtr.oci.digest import Digest
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.db import Database, Transaction
-from tests.support.rows import repository_row
+from tests.support.rows import find_blob, repository_row
 
 CONTENTS = {name: name.encode() * 100 for name in ("good", "bad", "gone", "short")}
 MANY = scrub_module.PAGE + 5
@@ -49,7 +50,7 @@ class Registry:
         await self.database.write(write)
 
     async def is_shown(self, content: bytes) -> bool:
-        found = await self.database.read(lambda tx: reads.find_blob(tx, "alice/app", Digest.of(content)))
+        found = await self.database.read(lambda tx: find_blob(tx, "alice/app", Digest.of(content)))
         return found is not None
 
     async def run(self, *, repair: bool = False) -> ScrubReport:
@@ -129,17 +130,74 @@ async def test_what_is_pushed_while_the_scrub_runs_is_not_hidden(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.file(CONTENTS["gone"]).unlink()
+    registry.file(CONTENTS["short"]).write_bytes(CONTENTS["short"][:-1])
     count_unrecorded = registry.scrub._count_unrecorded
 
     async def meanwhile() -> int:
-        await registry.push(CONTENTS["gone"])
+        await registry.push(CONTENTS["gone"], CONTENTS["short"])
         return await count_unrecorded()
 
     monkeypatch.setattr(registry.scrub, "_count_unrecorded", meanwhile)
     report = await registry.run(repair=True)
 
-    assert list(report.damaged.values()) == [Damage.MISSING]
-    assert report.quarantined == []
+    assert (report.damaged, report.quarantined) == ({}, [])
+    assert [await registry.is_shown(content) for content in CONTENTS.values()] == [True] * 4
+    assert (await registry.run()).damaged == {}
+
+
+async def test_a_push_right_before_a_damaged_file_is_set_aside_is_hidden_with_it(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.file(CONTENTS["bad"]).write_bytes(CONTENTS["bad"][::-1])
+    set_aside = registry.driver.set_aside
+
+    async def meanwhile(key: str) -> None:
+        await registry.push(CONTENTS["bad"])
+        await set_aside(key)
+
+    monkeypatch.setattr(registry.driver, "set_aside", meanwhile)
+    report = await registry.run(repair=True)
+
+    assert report.quarantined == [str(Digest.of(CONTENTS["bad"]))]
+    assert not await registry.is_shown(CONTENTS["bad"])
+    await registry.push(CONTENTS["bad"])
+    assert registry.file(CONTENTS["bad"]).read_bytes() == CONTENTS["bad"]
+
+
+async def test_a_push_right_after_a_damaged_file_was_set_aside_heals_it_for_good(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.file(CONTENTS["bad"]).write_bytes(CONTENTS["bad"][::-1])
+    set_aside = registry.driver.set_aside
+
+    async def meanwhile(key: str) -> None:
+        await set_aside(key)
+        await registry.push(CONTENTS["bad"])
+
+    monkeypatch.setattr(registry.driver, "set_aside", meanwhile)
+    report = await registry.run(repair=True)
+
+    assert (report.damaged, report.quarantined) == ({}, [])
+    assert await registry.is_shown(CONTENTS["bad"])
+    assert registry.file(CONTENTS["bad"]).read_bytes() == CONTENTS["bad"]
+
+
+async def test_a_push_that_is_recorded_while_the_blob_is_hidden_stays_shown(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.file(CONTENTS["gone"]).unlink()
+    size = registry.driver.size
+
+    async def meanwhile(key: str) -> int:
+        try:
+            return await size(key)
+        finally:
+            await registry.push(CONTENTS["gone"])
+
+    monkeypatch.setattr(registry.driver, "size", meanwhile)
+    report = await registry.run(repair=True)
+
+    assert (report.damaged, report.quarantined) == ({}, [])
     assert await registry.is_shown(CONTENTS["gone"])
 
 
@@ -166,24 +224,44 @@ async def test_a_store_without_any_blob_is_taken_for_a_missing_mount(registry: R
     assert set((await registry.run()).damaged.values()) == {Damage.MISSING}
 
 
-async def test_a_blob_that_cannot_be_read_is_hidden_but_its_file_stays(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def fail_to_read(registry: Registry, monkeypatch: pytest.MonkeyPatch, *contents: bytes) -> None:
     read = registry.driver.read
-    bad = blob_key(Digest.of(CONTENTS["bad"]))
+    unreadable = {blob_key(Digest.of(content)) for content in contents}
 
     async def broken(key: str) -> AsyncGenerator[bytes, None]:
-        if key == bad:
+        if key in unreadable:
             raise Unavailable("the disk is broken there", retry_after_seconds=5)
-        async for piece in read(key):
-            yield piece
+        async with aclosing(read(key)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     monkeypatch.setattr(registry.driver, "read", broken)
+
+
+@pytest.mark.item("E4")
+async def test_a_blob_that_cannot_be_read_is_reported_and_left_alone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_to_read(registry, monkeypatch, CONTENTS["bad"])
+
     report = await registry.run(repair=True)
 
     assert list(report.damaged.values()) == [Damage.UNREADABLE]
-    assert not await registry.is_shown(CONTENTS["bad"])
+    assert report.quarantined == []
+    assert await registry.is_shown(CONTENTS["bad"])
     assert registry.file(CONTENTS["bad"]).exists()
+
+
+async def test_a_store_of_which_nothing_can_be_read_is_taken_for_a_broken_disk(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.file(CONTENTS["gone"]).unlink()
+    fail_to_read(registry, monkeypatch, *(CONTENTS[name] for name in ("good", "bad", "short")))
+
+    with pytest.raises(StoreLooksEmpty):
+        await registry.run(repair=True)
+
+    assert [await registry.is_shown(content) for content in CONTENTS.values()] == [True] * 4
 
 
 async def test_stored_objects_that_nobody_knows_are_counted(registry: Registry) -> None:

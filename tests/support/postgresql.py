@@ -38,8 +38,12 @@ class PostgresqlServer:
     def start(self) -> None:
         """Create the cluster, start it and prepare the template database."""
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -k {self._directory} -F -c max_connections=200"
-        self._run("pg_ctl", "-D", str(self._data), "-o", options, "-w", "-l", str(self._directory / "log"), "start")
+        options = (
+            f"-p {self._port} -c listen_addresses=127.0.0.1 -k {self._directory} -F -c max_connections=200"
+        )
+        self._run(
+            "pg_ctl", "-D", str(self._data), "-o", options, "-w", "-l", str(self._directory / "log"), "start"
+        )
         self._execute(f"CREATE DATABASE {self._template}")
         migrate(self.url(self._template))
 
@@ -49,7 +53,9 @@ class PostgresqlServer:
 
     def restart(self) -> None:
         """Break every connection and come back."""
-        self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "-l", str(self._directory / "log"), "restart")
+        self._run(
+            "pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "-l", str(self._directory / "log"), "restart"
+        )
 
     def url(self, database: str) -> str:
         """Return the address of a database."""

@@ -1,13 +1,15 @@
 """Rows of the images room, made the way the services make them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from dtr.core.clock import to_micros
-from dtr.features.images.model import ManifestPush
-from dtr.features.images.store import blobs, manifests
+from dtr.features.images.model import ManifestPush, StoredBlob
+from dtr.features.images.store import blobs, manifests, reads
 from dtr.features.repositories import store as repositories
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
+from dtr.oci.errors import NameUnknown
 from dtr.oci.manifest import parse_manifest
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Transaction
@@ -39,3 +41,10 @@ def manifest_row(
     push = ManifestPush(repository, "alice", digest, parse_manifest(content, None), content, tags, current)
     manifests.save_manifest(tx, push, now)
     return digest
+
+
+def find_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | None:
+    """Find a blob; a repository that is not there is one that holds nothing."""
+    with suppress(NameUnknown):
+        return reads.resolve_blob(tx, path, digest)
+    return None

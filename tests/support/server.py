@@ -12,7 +12,7 @@ import httpx
 
 from tests.support.ports import free_port
 
-ADMIN_PASSWORD = "correct-horse-battery"  # noqa: S105 - of a registry that lives for a test
+ADMIN_PASSWORD = "correct-horse-battery"
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 DTR = str(Path(sys.executable).with_name("dtr"))

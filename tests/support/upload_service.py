@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from dtr.core.clock import Clock, FakeClock
 from dtr.features.images.service.uploads import Uploads
-from dtr.features.images.store import reads
 from dtr.oci.digest import Digest
 from dtr.oci.errors import UploadUnknown
 from dtr.oci.names import RepositoryName
@@ -22,6 +21,7 @@ from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.db import Database, open_database
 from dtr.plumbing.db.migrate import migrate
 from tests.support.mortal import Life, MortalDatabase, MortalDriver
+from tests.support.rows import find_blob
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class SmallRegistry:
 
     def shows(self, name: RepositoryName, digest: Digest) -> bool:
         """Tell whether a repository shows a blob."""
-        return self.run(self.database.read(lambda tx: reads.find_blob(tx, name.path, digest))) is not None
+        return self.run(self.database.read(lambda tx: find_blob(tx, name.path, digest))) is not None
 
     def content(self, digest: Digest) -> bytes | None:
         """Return what the store holds as a blob; `None` when it holds none."""

@@ -62,7 +62,9 @@ def test_the_standard_librarys_loggers_are_written_alike(stream: io.StringIO) ->
 
 
 @pytest.mark.parametrize("name", ["uvicorn.error", "alembic.runtime.migration"])
-def test_ordinary_lines_of_chatty_libraries_are_left_out_but_warnings_stay(stream: io.StringIO, name: str) -> None:
+def test_ordinary_lines_of_chatty_libraries_are_left_out_but_warnings_stay(
+    stream: io.StringIO, name: str
+) -> None:
     configure_logs("info", "json", stream)
 
     logging.getLogger(name).info("busy")

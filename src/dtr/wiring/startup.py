@@ -41,9 +41,9 @@ def prepare(settings: Settings) -> Preparation:
     lock = _lock(settings.data)
     migrate(settings.database_url)
     _close_database_to_others(settings.data)
-    password = asyncio.run(_prepare_parts(settings))
-    authority, context = _identity(settings)
     replica_id = _replica_id(settings.data)
+    password = asyncio.run(_prepare_parts(settings, replica_id))
+    authority, context = _identity(settings)
     return Preparation(
         replica_id, password, authority.certificate_pem if authority is not None else None, context, lock
     )
@@ -88,11 +88,15 @@ def _replica_id(data: Path) -> str:
     return path.read_text().strip()
 
 
-async def _prepare_parts(settings: Settings) -> str | None:
-    """Check the store, make the signing key and the first account; return a password that was generated."""
-    async with opened(build_parts(settings, "startup.")) as parts:
+async def _prepare_parts(settings: Settings, replica_id: str) -> str | None:
+    """Check the store, make the signing key and the first account; return a password that was generated.
+
+    Uploads that the last run of this replica left in the middle of a request can be continued at once.
+    """
+    async with opened(build_parts(settings, f"{replica_id}.")) as parts:
         await parts.driver.start()
         await parts.keys.load()
+        await parts.images.uploads.free_leases_of_predecessor()
         return await parts.accounts.ensure_admin(os.environ.get(ADMIN_PASSWORD_VARIABLE))
 
 

@@ -11,10 +11,10 @@ from typing import Protocol
 from dtr.core.actions import Action
 from dtr.doors.dataplane.blobs import whole_blob_headers
 from dtr.doors.dataplane.manifests import manifest_headers
-from dtr.features.images.cache import BoundedCache
 from dtr.features.images.service import Images
 from dtr.features.tokens.checker import TokenChecker
 from dtr.oci.headers import parse_accept
+from dtr.plumbing.cache import BoundedCache
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dtr.features.images.service.scrub import Progress, Scrub, ScrubReport
+from dtr.features.images.service.scrub import Damage, Progress, Scrub, ScrubReport
 
 MIB = 1024 * 1024
 
@@ -50,13 +50,20 @@ def _describe(report: ScrubReport) -> str:
         f"{report.checked_blobs} blobs, {report.checked_bytes} bytes checked: {len(report.damaged)} damaged."
     ]
     for digest, damage in report.damaged.items():
-        fate = "hidden until it is pushed again" if digest in report.quarantined else "still shown to clients"
-        lines.append(f"  {digest}  {damage.value}; {fate}")
+        lines.append(f"  {digest}  {damage.value}; {_fate(report, digest, damage)}")
     lines += [f"  {digest}  was hidden, is right: shown again" for digest in report.restored]
     if report.unrecorded:
         lines.append(
             f"{report.unrecorded} stored objects belong to nothing; they take space and harm nobody."
         )
-    if report.damaged and not report.quarantined:
+    if set(report.damaged.values()) - {Damage.UNREADABLE} and not report.quarantined:
         lines.append("Run `dtr check --repair` to hide damaged blobs; pushing their images again heals them.")
     return "\n".join(lines)
+
+
+def _fate(report: ScrubReport, digest: str, damage: Damage) -> str:
+    if digest in report.quarantined:
+        return "hidden until it is pushed again"
+    if damage is Damage.UNREADABLE:
+        return "clients are told to try again later"
+    return "still shown to clients"

@@ -50,7 +50,9 @@ def show(*, name: str, output: str) -> None:
     type=click.Choice([each.value for each in Visibility]),
     help="Whether everybody may pull, or only who has a right to.",
 )
-@click.option("--immutable-tags/--no-immutable-tags", default=None, help="Tags, once pushed, never change.")
+@click.option(
+    "--immutable-tags/--no-immutable-tags", default=None, help="Tags, once pushed, neither move nor go."
+)
 @click.option("--strict-sizes/--no-strict-sizes", default=None, help="Refuse manifests with wrong sizes.")
 @click.option(
     "--allow-missing-children/--no-allow-missing-children",

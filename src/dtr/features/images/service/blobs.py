@@ -6,7 +6,7 @@ import structlog
 
 from dtr.core.clock import Clock, to_micros
 from dtr.core.errors import Unavailable
-from dtr.features.images.cache import BoundedCache, ValidatedCache
+from dtr.features.images.cache import ValidatedCache
 from dtr.features.images.model import StoredBlob
 from dtr.features.images.store import blobs as store
 from dtr.features.images.store import reads
@@ -14,9 +14,12 @@ from dtr.features.repositories import store as repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import BlobUnknown, NameUnknown
 from dtr.oci.names import RepositoryName
-from dtr.plumbing.blobs.driver import BlobDriver, OpenBlob
-from dtr.plumbing.blobs.errors import KeyMissing
+from dtr.plumbing.blobs.driver import PIECE_BYTES, BlobDriver, OpenBlob
+from dtr.plumbing.blobs.errors import KeyMissing, ObjectTooLarge
+from dtr.plumbing.blobs.files import read_exactly
 from dtr.plumbing.blobs.layout import blob_key
+from dtr.plumbing.blobs.threads import Threads
+from dtr.plumbing.cache import BoundedCache
 from dtr.plumbing.db import Database, Transaction
 
 SMALL_BLOB_BYTES = 64 * 1024
@@ -41,27 +44,43 @@ class MemorySource:
         """Hold nothing."""
 
 
-class DriverSource:
-    """A stored blob as something to read in slices, by an open file where the store has one."""
+class FileSource:
+    """A stored blob as an open file: every slice is of the very bytes whose length was checked."""
 
-    def __init__(self, driver: BlobDriver, key: str, opened: OpenBlob | None) -> None:
-        self._driver = driver
-        self._key = key
+    def __init__(self, opened: OpenBlob, threads: Threads) -> None:
         self._opened = opened
+        self._threads = threads
 
     @property
-    def descriptor(self) -> int | None:
-        """The open file's descriptor, if any."""
-        return self._opened.file.fileno() if self._opened is not None else None
+    def descriptor(self) -> int:
+        """The open file's descriptor."""
+        return self._opened.file.fileno()
+
+    async def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes [start, stop), a piece per thread hop. Raises Unavailable if the file ends before."""
+        for first in range(start, stop, PIECE_BYTES):
+            yield await self._threads.run(read_exactly, self._opened, first, min(first + PIECE_BYTES, stop))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
+
+class DriverSource:
+    """A blob in a store without files, as something to read in slices."""
+
+    descriptor: int | None = None
+
+    def __init__(self, driver: BlobDriver, key: str) -> None:
+        self._driver = driver
+        self._key = key
 
     def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes [start, stop)."""
         return self._driver.read(self._key, start, stop)
 
     def close(self) -> None:
-        """Close the file."""
-        if self._opened is not None:
-            self._opened.close()
+        """Hold nothing."""
 
 
 class Blobs:
@@ -78,6 +97,7 @@ class Blobs:
     ) -> None:
         self._database = database
         self._driver = driver
+        self._threads = Threads()
         self._clock = clock
         self._answers: ValidatedCache[tuple[str, str], StoredBlob] = ValidatedCache(
             database.generation, answers_bytes
@@ -102,7 +122,7 @@ class Blobs:
         self._answers.put((name.path, str(digest)), found, len(found.manifest or b""), generation)
         return found
 
-    async def open(self, blob: StoredBlob) -> MemorySource | DriverSource:
+    async def open(self, blob: StoredBlob) -> MemorySource | FileSource | DriverSource:
         """Open a found blob for reading. Raises Unavailable when what is stored is damaged or cannot be read."""
         content = blob.manifest if blob.manifest is not None else self.small_content(blob.digest)
         if content is None and blob.size_bytes <= SMALL_BLOB_BYTES:
@@ -119,13 +139,17 @@ class Blobs:
             if opened is not None:
                 opened.close()
             raise _damaged(blob, f"has {size} bytes instead of {blob.size_bytes}")
-        return DriverSource(self._driver, key, opened)
+        return FileSource(opened, self._threads) if opened is not None else DriverSource(self._driver, key)
 
     async def _read_small(self, blob: StoredBlob) -> bytes:
         try:
             content = await self._driver.read_small(blob_key(blob.digest), SMALL_BLOB_BYTES)
         except KeyMissing as error:
             raise _damaged(blob, "is missing") from error
+        except ObjectTooLarge as error:
+            raise _damaged(
+                blob, f"has more than {SMALL_BLOB_BYTES} bytes instead of {blob.size_bytes}"
+            ) from error
         if Digest.of(content, blob.digest.algorithm) != blob.digest:
             raise _damaged(blob, "does not match its digest")
         self._small.put(blob.digest, content, len(content))
@@ -161,9 +185,10 @@ class Blobs:
         """Take a blob out of a repository. Raises BlobUnknown or NameUnknown."""
 
         def write(tx: Transaction) -> None:
-            repository = repositories.find(tx, name.path)
+            # The lock keeps the link there for a manifest push under way, which may have counted on it.
+            repository = repositories.lock(tx, name.path)
             if repository is None:
-                raise _name_unknown(name)
+                raise NameUnknown(f"there is no repository {name}", name=name.path)
             if not store.unlink_blob(tx, repository.id, digest):
                 raise _blob_unknown(name, digest)
 
@@ -171,18 +196,14 @@ class Blobs:
 
 
 def _find(tx: Transaction, name: RepositoryName, digest: Digest) -> StoredBlob:
-    found = reads.find_blob(tx, name.path, digest)
-    if found is not None:
-        return found
-    raise _blob_unknown(name, digest) if reads.repository_exists(tx, name.path) else _name_unknown(name)
+    found = reads.resolve_blob(tx, name.path, digest)
+    if found is None:
+        raise _blob_unknown(name, digest)
+    return found
 
 
 def _blob_unknown(name: RepositoryName, digest: Digest) -> BlobUnknown:
     return BlobUnknown(f"{name} has no blob {digest}", digest=str(digest))
-
-
-def _name_unknown(name: RepositoryName) -> NameUnknown:
-    return NameUnknown(f"there is no repository {name}", name=name.path)
 
 
 def _damaged(blob: StoredBlob, how: str) -> Unavailable:

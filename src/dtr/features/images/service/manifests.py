@@ -147,11 +147,9 @@ def _keep_tags(tx: Transaction, repository: Repository, reference: str | Digest)
 
 def _resolve(tx: Transaction, name: RepositoryName, reference: str) -> StoredManifest:
     found = reads.resolve(tx, name.path, reference)
-    if found is not None:
-        return found
-    raise (
-        _manifest_unknown(name, reference) if reads.repository_exists(tx, name.path) else _name_unknown(name)
-    )
+    if found is None:
+        raise _manifest_unknown(name, reference)
+    return found
 
 
 def _check_references(tx: Transaction, repository: Repository, manifest: Manifest) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ class PullCounter:
         now = to_micros(self._clock.now())
 
         def write(tx: Transaction) -> None:
-            store.count_pulls(tx, [(*key, number, now) for key, number in sorted(counted.items())])
+            # Repositories first, as a push does: whoever locks rows in another order waits in a circle.
             repositories_store.count_pulls(tx, _by_repository(counted), now)
+            store.count_pulls(tx, [(*key, number, now) for key, number in sorted(counted.items())])
 
         try:
             await self._database.write(write, durable=False)

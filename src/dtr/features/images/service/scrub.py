@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ from dtr.oci.digest import Digest, new_hasher
 from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.errors import KeyMissing
 from dtr.plumbing.blobs.layout import blob_key
-from dtr.plumbing.db import Database, Transaction
+from dtr.plumbing.db import Database
 
 PAGE = 200
 
@@ -37,6 +37,9 @@ class Damage(StrEnum):
 _WRONG_BYTES = frozenset({Damage.WRONG_SIZE, Damage.WRONG_CONTENT})
 """Damage that the store must forget, or it would take these bytes for those of the next push."""
 
+_NOT_THERE = frozenset({Damage.MISSING, Damage.UNREADABLE})
+"""Damage that a disk which is not mounted, or fails, gives to every blob."""
+
 
 @dataclass(slots=True)
 class ScrubReport:
@@ -45,6 +48,7 @@ class ScrubReport:
     checked_blobs: int = 0
     checked_bytes: int = 0
     damaged: dict[str, Damage] = field(default_factory=dict)
+    """Without those that turned out to be pushed again when they were to be repaired."""
     quarantined: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     """Blobs that were in quarantine and are right after all."""
@@ -53,7 +57,7 @@ class ScrubReport:
 
 
 class StoreLooksEmpty(Unavailable):
-    """No blob at all is where it should be: more likely a missing mount than a lost store."""
+    """No blob at all can be read: more likely a missing mount or a broken disk than a lost store."""
 
 
 class Pacer:
@@ -90,22 +94,27 @@ class Scrub:
     async def run(self, *, repair: bool, bytes_per_second: int | None, progress: Progress) -> ScrubReport:
         """Read all blobs. With `repair`, damaged ones go into quarantine: a HEAD says 404, pushing them again heals.
 
-        Raises StoreLooksEmpty instead of putting everything into quarantine.
+        Those that cannot be read stay as they are: nobody knows whether they are damaged, and to push them again would
+        meet the same disk. Raises StoreLooksEmpty instead of putting everything into quarantine.
         """
         report = ScrubReport()
         pacer = Pacer(self._clock, bytes_per_second)
-        seen_at = to_micros(self._clock.now())
+        repairable: dict[str, int] = {}
         last = ""
         while page := await self._page(last):
             for digest, size_bytes, was_quarantined in page:
                 damage = await self._check(Digest.parse(digest), size_bytes, pacer, progress)
                 self._note(report, digest, size_bytes, damage)
-                if repair and damage is None and was_quarantined:
+                if damage is None and was_quarantined and repair:
                     await self._restore(report, digest)
+                if damage not in {None, Damage.UNREADABLE}:
+                    repairable[digest] = size_bytes
             last = page[-1][0]
         report.unrecorded = await self._count_unrecorded()
         if repair:
-            await self._quarantine(report, seen_at)
+            _check_not_empty(report)
+            for digest, size_bytes in repairable.items():
+                await self._repair(report, Digest.parse(digest), size_bytes, pacer)
         return report
 
     async def _page(self, last: str) -> list[tuple[str, int, bool]]:
@@ -139,27 +148,35 @@ class Scrub:
         return None if hasher.hexdigest() == digest.hex else Damage.WRONG_CONTENT
 
     async def _restore(self, report: ScrubReport, digest: str) -> None:
-        now = to_micros(self._clock.now())
-        await self._database.write(lambda tx: store.mark_verified(tx, digest, now))
+        await self._database.write(lambda tx: store.lift_quarantine(tx, digest))
         report.restored.append(digest)
 
-    async def _quarantine(self, report: ScrubReport, seen_at: int) -> None:
-        missing = [digest for digest, damage in report.damaged.items() if damage is Damage.MISSING]
-        if missing and len(missing) == report.checked_blobs:
-            message = (
-                "not one blob is in the store: is it mounted where the settings say? Nothing was changed"
-            )
-            raise StoreLooksEmpty(message, retry_after_seconds=60)
+    async def _repair(self, report: ScrubReport, digest: Digest, size_bytes: int, pacer: Pacer) -> None:
+        """Take one damaged blob out of use, unless a push mended it in the time since it was read.
+
+        First out of the store, where the next push would adopt it, then out of sight: in the other order that push
+        would show it again.
+        """
+        damage = await self._check(digest, size_bytes, pacer, _unseen)
+        if damage is Damage.UNREADABLE:
+            return
+        if damage in _WRONG_BYTES:
+            await self._driver.set_aside(blob_key(digest))
+        if damage is not None and await self._quarantine(digest):
+            report.quarantined.append(str(digest))
+        else:
+            del report.damaged[str(digest)]
+
+    async def _quarantine(self, digest: Digest) -> bool:
+        """Hide a blob that is not in the store; return whether it still was not there."""
+        seen_at = to_micros(self._clock.now())
+        with suppress(KeyMissing):
+            await self._driver.size(blob_key(digest))
+            return False
         now = to_micros(self._clock.now())
-
-        def write(tx: Transaction) -> list[str]:
-            return [each for each in report.damaged if store.quarantine(tx, each, seen_at=seen_at, now=now)]
-
-        hidden = await self._database.write(write)
-        for digest in hidden:
-            if report.damaged[digest] in _WRONG_BYTES:
-                await self._driver.set_aside(blob_key(Digest.parse(digest)))
-        report.quarantined += hidden
+        return await self._database.write(
+            lambda tx: store.quarantine(tx, str(digest), seen_at=seen_at, now=now)
+        )
 
     async def _count_unrecorded(self) -> int:
         unrecorded = 0
@@ -171,3 +188,15 @@ class Scrub:
 
     async def _is_known(self, digest: str) -> bool:
         return await self._database.quick_read(lambda tx: store.is_known(tx, digest))
+
+
+def _check_not_empty(report: ScrubReport) -> None:
+    """Raise StoreLooksEmpty if not one blob could be read."""
+    not_there = sum(damage in _NOT_THERE for damage in report.damaged.values())
+    if report.checked_blobs and not_there == report.checked_blobs:
+        message = "not one blob can be read: is the store mounted where the settings say? Nothing was changed"
+        raise StoreLooksEmpty(message, retry_after_seconds=60)
+
+
+def _unseen(_size: int) -> None:
+    """Progress of reading that nobody waits for."""

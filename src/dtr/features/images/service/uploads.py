@@ -4,9 +4,10 @@ A session is a row with a lease for its one writer, and an upload in the blob st
 what the store holds: after a crash the row may lag behind, and a client that asks is told the truth.
 """
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -283,8 +284,9 @@ class Uploads:
             return str(session.digest_so_far)
         fresh = RunningHash(algorithm, new_hasher(algorithm), 0)
         if lease.position:
-            async for piece in self._driver.read_upload(session.id):
-                fresh.observe(piece)
+            async with aclosing(self._driver.read_upload(session.id)) as pieces:
+                async for piece in pieces:
+                    await asyncio.to_thread(fresh.observe, piece)
         return fresh.digest()
 
     async def _commit(self, lease: _Lease, digest: Digest) -> None:
@@ -345,11 +347,12 @@ class Uploads:
     async def _remove_strays(self, before: datetime) -> int:
         """Remove uploads without a session: a process died between the store and the database."""
         removed = 0
-        async for stored in self._driver.list_uploads():
-            upload_id = stored.upload_id
-            if stored.modified_at < before and not await self._has_session(upload_id):
-                await self._driver.discard_upload(upload_id)
-                removed += 1
+        async with aclosing(self._driver.list_uploads()) as uploads:
+            async for stored in uploads:
+                upload_id = stored.upload_id
+                if stored.modified_at < before and not await self._has_session(upload_id):
+                    await self._driver.discard_upload(upload_id)
+                    removed += 1
         return removed
 
     async def _has_session(self, upload_id: str) -> bool:

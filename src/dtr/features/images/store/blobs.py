@@ -61,7 +61,7 @@ TOTALS = text("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM blob")
 
 QUARANTINE = text("UPDATE blob SET quarantined_at = :now WHERE digest = :digest AND stored_at <= :seen_at")
 
-MARK_VERIFIED = text("UPDATE blob SET verified_at = :now, quarantined_at = NULL WHERE digest = :digest")
+LIFT_QUARANTINE = text("UPDATE blob SET quarantined_at = NULL WHERE digest = :digest")
 
 IS_KNOWN = text("SELECT 1 FROM blob WHERE digest = :digest")
 
@@ -114,9 +114,9 @@ def quarantine(tx: Transaction, digest: str, *, seen_at: int, now: int) -> bool:
     return tx.execute(QUARANTINE, {"digest": digest, "seen_at": seen_at, "now": now}).rowcount > 0
 
 
-def mark_verified(tx: Transaction, digest: str, now: int) -> None:
-    """Note that the blob's bytes were read and are right."""
-    tx.execute(MARK_VERIFIED, {"digest": digest, "now": now})
+def lift_quarantine(tx: Transaction, digest: str) -> None:
+    """Show a blob again: its bytes were read and are right."""
+    tx.execute(LIFT_QUARANTINE, {"digest": digest})
 
 
 def is_known(tx: Transaction, digest: str) -> bool:

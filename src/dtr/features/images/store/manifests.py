@@ -104,7 +104,10 @@ FILTERED_REFERRERS = text(REFERRERS.format(wanted=REFERRERS_AFTER + OF_TYPES)).b
 
 COUNT_PULLS = text(
     """
-    UPDATE manifest SET pulls = pulls + :pulls, last_pulled_at = :last_pulled_at
+    -- Counts arrive in batches and late, so an older moment must not overwrite a newer one.
+    UPDATE manifest
+       SET pulls = pulls + :pulls,
+           last_pulled_at = CASE WHEN last_pulled_at > :last_pulled_at THEN last_pulled_at ELSE :last_pulled_at END
      WHERE repository_id = :repository_id AND digest = :digest
     """
 )

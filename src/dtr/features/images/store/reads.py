@@ -1,18 +1,22 @@
-"""The queries of the pull path. Each is one statement on indexed columns."""
+"""The queries of the pull path. Each is one statement on indexed columns, also where nothing is found.
+
+A repository always gives one row; what it does not hold is NULL there. So no row tells that there is no repository.
+"""
 
 from sqlalchemy import text
 
 from dtr.features.images.model import StoredBlob, StoredManifest
 from dtr.oci.digest import Digest
+from dtr.oci.errors import NameUnknown
 from dtr.plumbing.db import Transaction
 
 RESOLVE_TAG = text(
     """
     -- The pull by tag: one row. Indexes: repository(path), primary keys of tag and manifest.
-    SELECT m.repository_id, m.digest, m.media_type, m.content, m.default_child_digest
+    SELECT r.id, m.digest, m.media_type, m.content, m.default_child_digest
       FROM repository r
-      JOIN tag t      ON t.repository_id = r.id AND t.name = :reference
-      JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
+      LEFT JOIN tag t      ON t.repository_id = r.id AND t.name = :reference
+      LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
      WHERE r.path = :path
     """
 )
@@ -20,45 +24,51 @@ RESOLVE_TAG = text(
 RESOLVE_DIGEST = text(
     """
     -- The pull by digest: one row. Indexes: repository(path), primary key of manifest.
-    SELECT m.repository_id, m.digest, m.media_type, m.content, m.default_child_digest
+    SELECT r.id, m.digest, m.media_type, m.content, m.default_child_digest
       FROM repository r
-      JOIN manifest m ON m.repository_id = r.id AND m.digest = :reference
+      LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = :reference
      WHERE r.path = :path
     """
 )
 
-FIND_BLOB = text(
+RESOLVE_BLOB = text(
     """
-    -- A blob that this repository may show. Indexes: repository(path), primary keys of blob_link and blob.
-    SELECT r.id, b.size_bytes
+    -- A blob that this repository may show, or the manifest of that digest: its content is read for no blob.
+    -- Indexes: repository(path), primary keys of blob_link, blob and manifest.
+    SELECT r.id, b.size_bytes, m.content
       FROM repository r
-      JOIN blob_link l ON l.repository_id = r.id AND l.digest = :digest
-      JOIN blob b      ON b.digest = l.digest AND b.quarantined_at IS NULL
+      LEFT JOIN blob_link l ON l.repository_id = r.id AND l.digest = :digest
+      LEFT JOIN blob b      ON b.digest = l.digest AND b.quarantined_at IS NULL
+      LEFT JOIN manifest m  ON m.repository_id = r.id AND m.digest = :digest AND b.digest IS NULL
      WHERE r.path = :path
     """
 )
-
-REPOSITORY_EXISTS = text("SELECT 1 FROM repository WHERE path = :path")
 
 
 def resolve(tx: Transaction, path: str, reference: str) -> StoredManifest | None:
-    """Find a manifest by tag or, where the reference holds a colon, by digest."""
+    """Find a manifest by tag or, where the reference holds a colon, by digest.
+
+    Raises NameUnknown when there is no such repository.
+    """
     statement = RESOLVE_DIGEST if ":" in reference else RESOLVE_TAG
     row = tx.execute(statement, {"path": path, "reference": reference}).one_or_none()
-    return None if row is None else StoredManifest(*row)
+    if row is None:
+        raise _no_repository(path)
+    return StoredManifest(*row) if row.digest is not None else None
 
 
-def find_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | None:
-    """Find a blob in a repository; the digest of one of its manifests counts too."""
-    row = tx.execute(FIND_BLOB, {"path": path, "digest": str(digest)}).one_or_none()
-    if row is not None:
-        return StoredBlob(row[0], digest, row[1])
-    found = resolve(tx, path, str(digest))
-    if found is None:
-        return None
-    return StoredBlob(found.repository_id, digest, len(found.content), found.content)
+def resolve_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | None:
+    """Find a blob in a repository; the digest of one of its manifests counts too.
+
+    Raises NameUnknown when there is no such repository.
+    """
+    row = tx.execute(RESOLVE_BLOB, {"path": path, "digest": str(digest)}).one_or_none()
+    if row is None:
+        raise _no_repository(path)
+    if row.size_bytes is not None:
+        return StoredBlob(row.id, digest, row.size_bytes)
+    return StoredBlob(row.id, digest, len(row.content), row.content) if row.content is not None else None
 
 
-def repository_exists(tx: Transaction, path: str) -> bool:
-    """Tell whether there is such a repository."""
-    return tx.execute(REPOSITORY_EXISTS, {"path": path}).first() is not None
+def _no_repository(path: str) -> NameUnknown:
+    return NameUnknown(f"there is no repository {path}", name=path)

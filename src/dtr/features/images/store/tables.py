@@ -26,7 +26,6 @@ blob = Table(
     Column("digest", ByteOrderedText, primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("stored_at", BigInteger, nullable=False),
-    Column("verified_at", BigInteger),
     Column("quarantined_at", BigInteger),
 )
 """Content that is in the blob store. A quarantined one is damaged: it is shown nowhere until pushed again."""

@@ -31,7 +31,6 @@ def upgrade() -> None:
         sa.Column("digest", BYTE_ORDERED, nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("stored_at", sa.BigInteger(), nullable=False),
-        sa.Column("verified_at", sa.BigInteger(), nullable=True),
         sa.Column("quarantined_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_blob")),
     )
