@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dtr.core.clock import FakeClock
+from dtr.doors.dataplane.authorization import Call
 from dtr.doors.dataplane.blobs import BlobHandlers, Redirects
 from dtr.doors.dataplane.paths import Address, Endpoint
 from dtr.features.accounts.service import Accounts
@@ -89,7 +90,7 @@ async def ask(
     context = RequestContext("id", "127.0.0.1", "http", "registry.test", BodyPace(60, 0))
     handlers = BlobHandlers(images, Redirects(threshold, LIFETIME_SECONDS))
     address = Address(Endpoint.BLOB, NAME, str(Digest.of(content)))
-    response = await handlers.get(Request(scope, receive, context), address, GRANT)
+    response = await handlers.get(Call(Request(scope, receive, context), address, GRANT))
     if isinstance(response, SourceResponse):
         response.source.close()
     return response

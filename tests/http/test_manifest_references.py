@@ -329,3 +329,18 @@ def test_a_malformed_subject_digest_is_refused(alice: RegistryClient, stocked: s
     answer = alice.push_manifest(stocked, "t", image(subject=subject))
 
     assert (answer.status_code, error_codes(answer)) == (400, ["MANIFEST_INVALID"])
+
+
+@pytest.mark.item("70")
+def test_an_index_may_list_blobs_as_a_build_cache_does(alice: RegistryClient, name: str) -> None:
+    layer, config = b"a cached layer", b'{"layers":[],"records":[]}'
+    for content in (layer, config):
+        alice.push_blob(name, content)
+    children = [
+        descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip"),
+        descriptor(config, "application/vnd.buildkit.cacheconfig.v0"),
+    ]
+    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}).encode()
+
+    assert alice.push_manifest(name, "cache", index, OCI_INDEX).status_code == 201
+    assert alice.request("GET", name, "manifests/cache").content == index

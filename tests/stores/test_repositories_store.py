@@ -124,9 +124,9 @@ async def test_the_catalog_shows_everybody_only_what_they_may_pull(database: Dat
     seen_by_alice = await repositories.catalog(ALICE, page)
     seen_by_nobody = await repositories.catalog(ANONYMOUS, page)
 
-    assert seen_by_admin.paths == ["alice/app", "alice/open", "bob/open", "bob/secret"]
-    assert seen_by_alice.paths == ["alice/app", "alice/open", "bob/open"]
-    assert seen_by_nobody.paths == ["alice/open", "bob/open"]
+    assert seen_by_admin.names == ["alice/app", "alice/open", "bob/open", "bob/secret"]
+    assert seen_by_alice.names == ["alice/app", "alice/open", "bob/open"]
+    assert seen_by_nobody.names == ["alice/open", "bob/open"]
 
 
 @pytest.mark.item("82", "84", "85")
@@ -151,8 +151,8 @@ async def test_joined_pages_of_the_catalog_are_the_list_in_byte_order(
 
     while True:
         page = await repositories.catalog(caller, PageRequest(limit=3, last=seen[-1] if seen else None))
-        seen += page.paths
-        if not page.has_more:
+        seen += page.names
+        if not page.more:
             break
 
     assert seen == sorted(paths)
@@ -167,9 +167,9 @@ async def test_a_page_says_whether_more_follow(database: Database) -> None:
     short = await repositories.catalog(ALICE, PageRequest(limit=1, last=None))
     empty = await repositories.catalog(ALICE, PageRequest(limit=0, last=None))
 
-    assert (exact.paths, exact.has_more) == (["alice/a", "alice/b"], False)
-    assert (short.paths, short.has_more) == (["alice/a"], True)
-    assert (empty.paths, empty.has_more) == ([], False)
+    assert (exact.names, exact.more) == (["alice/a", "alice/b"], False)
+    assert (short.names, short.more) == (["alice/a"], True)
+    assert (empty.names, empty.more) == ([], False)
 
 
 @pytest.mark.item("82")
@@ -178,7 +178,7 @@ async def test_the_name_a_page_starts_after_need_not_exist(database: Database) -
 
     page = await Repositories(database).catalog(ALICE, PageRequest(limit=10, last="alice/b"))
 
-    assert page.paths == ["alice/c"]
+    assert page.names == ["alice/c"]
 
 
 async def test_pulls_add_up_and_the_last_moment_stays_the_latest(database: Database) -> None:

@@ -29,6 +29,19 @@ class PageRequest:
     limit: int | None
     last: str | None
 
+    @property
+    def size(self) -> int:
+        """How many names to give: what was asked for, or the cap when nothing was."""
+        return UNASKED_PAGE_CAP if self.limit is None else self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class NamePage:
+    """Names in byte order, and whether more follow the last one."""
+
+    names: list[str]
+    more: bool
+
 
 def parse_page(n: str | None, last: str | None, cap: int = PAGE_CAP) -> PageRequest:
     """Parse the query parameters `n` and `last`; a larger `n` than `cap` is lowered to it.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dtr.core.actions import Action
 from dtr.core.errors import Denied, Unauthorized
+from dtr.doors.dataplane.paths import Address
 from dtr.features.tokens.checker import TokenChecker
 from dtr.features.tokens.model import TokenGrant
 from dtr.plumbing.asgi.request import Request
@@ -41,6 +42,15 @@ class TokenNeeded(Unauthorized):
     def __init__(self, message: str, challenge: Challenge) -> None:
         super().__init__(message)
         self.challenge = challenge
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that may be answered: what was asked, of what, and by whom."""
+
+    request: Request
+    address: Address
+    grant: TokenGrant
 
 
 @dataclass(frozen=True, slots=True)

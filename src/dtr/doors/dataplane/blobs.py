@@ -3,11 +3,10 @@
 import secrets
 from dataclasses import dataclass
 
+from dtr.doors.dataplane.authorization import Call
 from dtr.doors.dataplane.manifests import CACHE_FOREVER
-from dtr.doors.dataplane.paths import Address
 from dtr.features.images.model import StoredBlob
 from dtr.features.images.service import Images
-from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.headers import etag_matches, parse_byte_ranges
 from dtr.plumbing.asgi.request import Request
@@ -51,16 +50,16 @@ class BlobHandlers:
     images: Images
     redirects: Redirects
 
-    async def get(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def get(self, call: Call) -> Response:
         """GET and HEAD, whole or in ranges."""
-        name, digest = address.repository(), Digest.parse(address.reference)
+        name, digest = call.address.repository(), Digest.parse(call.address.reference)
         blob = await self.images.blobs.find(name, digest)
-        condition = request.header(b"if-none-match")
+        condition = call.request.header(b"if-none-match")
         if condition is not None and etag_matches(condition, str(digest)):
             return BytesResponse(304, blob_headers(blob))
-        if request.method == "HEAD":
+        if call.request.method == "HEAD":
             return BytesResponse(200, whole_blob_headers(blob))
-        spans = _spans(request, blob)
+        spans = _spans(call.request, blob)
         redirect = await self._redirect(blob)
         if redirect is not None:
             return redirect
@@ -86,9 +85,9 @@ class BlobHandlers:
             ],
         )
 
-    async def delete(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def delete(self, call: Call) -> Response:
         """DELETE: take the blob out of this repository."""
-        await self.images.blobs.delete(address.repository(), Digest.parse(address.reference))
+        await self.images.blobs.delete(call.address.repository(), Digest.parse(call.address.reference))
         return BytesResponse(202)
 
 

@@ -4,31 +4,29 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dtr.core.errors import ReadOnly
-from dtr.doors.dataplane.authorization import DELETE, PULL, PUSH, Authorizer, Need, TokenNeeded
+from dtr.doors.dataplane.authorization import DELETE, PULL, PUSH, Authorizer, Call, Need, TokenNeeded
 from dtr.doors.dataplane.blobs import BlobHandlers, Redirects
 from dtr.doors.dataplane.lists import ListHandlers
 from dtr.doors.dataplane.manifests import ManifestHandlers
 from dtr.doors.dataplane.paths import Address, Endpoint, parse_address
 from dtr.doors.dataplane.uploads import UploadHandlers, range_header
 from dtr.features.images.service import Images
-from dtr.features.tokens.model import TokenGrant
 from dtr.oci.errors import NameInvalid, RangeInvalid, RangeNotSatisfiable
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.response import BytesResponse, Response
 from dtr.plumbing.asgi.routing import MethodNotAllowed, NoRoute
 
-Handler = Callable[[Request, Address, TokenGrant], Awaitable[Response]]
-
-CATALOG = Need("registry", "catalog", ("*",))
+Handler = Callable[[Call], Awaitable[Response]]
+Needs = Callable[[Request, Address], list[Need]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A handler and the actions it needs on the repository. `None`: any valid token will do."""
+    """A handler and what its caller must be allowed to do."""
 
     handler: Handler
-    actions: tuple[str, ...] | None
+    needs: Needs
     writes: bool = False
 
 
@@ -55,27 +53,27 @@ class DataPlane:
         uploads = UploadHandlers(images, base_url, chunk_limit_bytes)
         lists = ListHandlers(images)
         self._rules: dict[Endpoint, dict[str, Rule]] = {
-            Endpoint.PING: {"GET": Rule(_ping, None)},
-            Endpoint.EXTENSIONS: {"GET": Rule(lists.extensions, None)},
-            Endpoint.CATALOG: {"GET": Rule(lists.catalog, ())},
+            Endpoint.PING: {"GET": Rule(_ping, _any_token)},
+            Endpoint.EXTENSIONS: {"GET": Rule(lists.extensions, _any_token)},
+            Endpoint.CATALOG: {"GET": Rule(lists.catalog, _catalog)},
             Endpoint.MANIFEST: {
-                "GET": Rule(manifests.get, PULL),
-                "PUT": Rule(manifests.put, PUSH, writes=True),
-                "DELETE": Rule(manifests.delete, DELETE, writes=True),
+                "GET": Rule(manifests.get, _pull),
+                "PUT": Rule(manifests.put, _push, writes=True),
+                "DELETE": Rule(manifests.delete, _delete, writes=True),
             },
             Endpoint.BLOB: {
-                "GET": Rule(blobs.get, PULL),
-                "DELETE": Rule(blobs.delete, DELETE, writes=True),
+                "GET": Rule(blobs.get, _pull),
+                "DELETE": Rule(blobs.delete, _delete, writes=True),
             },
-            Endpoint.UPLOADS: {"POST": Rule(uploads.start, PUSH, writes=True)},
+            Endpoint.UPLOADS: {"POST": Rule(uploads.start, _push_and_mount, writes=True)},
             Endpoint.UPLOAD: {
-                "GET": Rule(uploads.status, PUSH),
-                "PATCH": Rule(uploads.append, PUSH, writes=True),
-                "PUT": Rule(uploads.finish, PUSH, writes=True),
-                "DELETE": Rule(uploads.cancel, PUSH),
+                "GET": Rule(uploads.status, _push),
+                "PATCH": Rule(uploads.append, _push, writes=True),
+                "PUT": Rule(uploads.finish, _push, writes=True),
+                "DELETE": Rule(uploads.cancel, _push),
             },
-            Endpoint.TAGS: {"GET": Rule(lists.tags, PULL)},
-            Endpoint.REFERRERS: {"GET": Rule(lists.referrers, PULL)},
+            Endpoint.TAGS: {"GET": Rule(lists.tags, _pull)},
+            Endpoint.REFERRERS: {"GET": Rule(lists.referrers, _pull)},
         }
 
     async def handle(self, request: Request) -> Response:
@@ -85,10 +83,10 @@ class DataPlane:
             raise NoRoute
         request.route = f"/v2/{address.endpoint}"
         rule = self._rule(request.method, address)
-        grant = await self._authorize(request, rule, address)
+        grant = await self._authorizer.authorize(request, *rule.needs(request, address))
         if rule.writes and self._read_only:
             raise ReadOnly("the registry is read-only at the moment")
-        return await rule.handler(request, address, grant)
+        return await rule.handler(Call(request, address, grant))
 
     def _rule(self, method: str, address: Address) -> Rule:
         rules = self._rules[address.endpoint]
@@ -96,16 +94,6 @@ class DataPlane:
         if rule is None:
             raise MethodNotAllowed([*rules, *(["HEAD"] if "GET" in rules else [])])
         return rule
-
-    async def _authorize(self, request: Request, rule: Rule, address: Address) -> TokenGrant:
-        if rule.actions is None:
-            return await self._authorizer.authenticate(request)
-        if address.endpoint is Endpoint.CATALOG:
-            return await self._authorizer.authorize(request, CATALOG)
-        needs = [Need("repository", address.repository().path, rule.actions)]
-        if address.endpoint is Endpoint.UPLOADS and request.header(b"authorization") is None:
-            needs += _mount_source(request)
-        return await self._authorizer.authorize(request, *needs)
 
     def common_headers(self) -> list[tuple[bytes, bytes]]:
         """Every answer under `/v2/` says what it speaks."""
@@ -124,8 +112,34 @@ class DataPlane:
         return []
 
 
-async def _ping(request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG001 - all handlers look alike
+async def _ping(_call: Call) -> Response:
     return BytesResponse(200, [(b"content-type", b"application/json")], b"{}")
+
+
+def _any_token(_request: Request, _address: Address) -> list[Need]:
+    return []
+
+
+def _catalog(_request: Request, _address: Address) -> list[Need]:
+    return [Need("registry", "catalog", ("*",))]
+
+
+def _pull(_request: Request, address: Address) -> list[Need]:
+    return [Need("repository", address.repository().path, PULL)]
+
+
+def _push(_request: Request, address: Address) -> list[Need]:
+    return [Need("repository", address.repository().path, PUSH)]
+
+
+def _delete(_request: Request, address: Address) -> list[Need]:
+    return [Need("repository", address.repository().path, DELETE)]
+
+
+def _push_and_mount(request: Request, address: Address) -> list[Need]:
+    """Ask a caller without a token for the source of a mount as well; with one, the source is optional."""
+    source = [] if request.header(b"authorization") is not None else _mount_source(request)
+    return [*_push(request, address), *source]
 
 
 def _mount_source(request: Request) -> list[Need]:

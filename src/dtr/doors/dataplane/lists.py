@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import orjson
 
 from dtr.core.errors import Invalid
-from dtr.core.paging import PageRequest, parse_page
-from dtr.doors.dataplane.paths import Address
-from dtr.features.images.model import NamePage
+from dtr.core.paging import NamePage, PageRequest, parse_page
+from dtr.doors.dataplane.authorization import Call
 from dtr.features.images.service import Images
 from dtr.features.images.service.lists import FIRST
-from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.headers import next_link
 from dtr.oci.mediatypes import OCI_INDEX
@@ -27,25 +25,25 @@ class ListHandlers:
 
     images: Images
 
-    async def tags(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def tags(self, call: Call) -> Response:
         """GET /v2/<name>/tags/list."""
-        name = address.repository()
-        page = _page(request)
+        name = call.address.repository()
+        page = _page(call.request)
         found = await self.images.lists.tags(name, page)
         body = orjson.dumps({"name": name.path, "tags": found.names})
         return _json_page(body, f"/v2/{name}/tags/list", page, found)
 
-    async def catalog(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def catalog(self, call: Call) -> Response:
         """GET /v2/_catalog: the repositories that the caller may see."""
-        page = _page(request)
-        found = await self.images.lists.catalog(grant.subject, page)
+        page = _page(call.request)
+        found = await self.images.lists.catalog(call.grant.subject, page)
         return _json_page(orjson.dumps({"repositories": found.names}), "/v2/_catalog", page, found)
 
-    async def referrers(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def referrers(self, call: Call) -> Response:
         """GET /v2/<name>/referrers/<digest>."""
-        name, subject = address.repository(), Digest.parse(address.reference)
-        types = _artifact_types(request)
-        found = await self.images.lists.referrers(name, subject, types, _referrers_after(request))
+        name, subject = call.address.repository(), Digest.parse(call.address.reference)
+        types = _artifact_types(call.request)
+        found = await self.images.lists.referrers(name, subject, types, _referrers_after(call.request))
         headers = [(b"content-type", OCI_INDEX.encode())]
         if types:
             headers.append((b"oci-filters-applied", b"artifactType"))
@@ -55,7 +53,7 @@ class ListHandlers:
             headers.append((b"link", next_link(f"/v2/{name}/referrers/{subject}", parameters).encode()))
         return BytesResponse(200, headers, found.content)
 
-    async def extensions(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def extensions(self, _call: Call) -> Response:
         """GET /v2/_oci/ext/discover: we have none beyond the specification."""
         return BytesResponse(200, [(b"content-type", b"application/json")], b'{"extensions":[]}')
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from dtr.core.errors import Invalid, UriTooLong
-from dtr.doors.dataplane.paths import Address
+from dtr.doors.dataplane.authorization import Call
 from dtr.features.images.model import Preconditions, PushedManifest, StoredManifest
 from dtr.features.images.service import Images
-from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid
 from dtr.oci.headers import Accept, etag_matches, fit_warnings, parse_accept, warning
@@ -40,21 +39,21 @@ class ManifestHandlers:
     images: Images
     base_url: str
 
-    async def get(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def get(self, call: Call) -> Response:
         """GET and HEAD."""
-        name = address.repository()
-        reference = _readable_reference(name, address.reference)
+        name = call.address.repository()
+        reference = _readable_reference(name, call.address.reference)
         found = await self.images.manifests.resolve(name, reference)
         by_digest = isinstance(reference, Digest)
         if not by_digest:
-            accept = parse_accept(tuple(request.headers_all(b"accept")))
+            accept = parse_accept(tuple(call.request.headers_all(b"accept")))
             if not accept.allows(found.media_type):
                 found = await self._substitute(name, found, accept)
         headers = manifest_headers(found, by_digest=by_digest)
-        condition = request.header(b"if-none-match")
+        condition = call.request.header(b"if-none-match")
         if condition is not None and etag_matches(condition, found.digest):
             return BytesResponse(304, [pair for pair in headers if pair[0] != b"content-length"])
-        if request.method == "GET":
+        if call.request.method == "GET":
             self.images.pulls.count(found.repository_id, found.digest)
         return BytesResponse(200, headers, found.content)
 
@@ -70,22 +69,22 @@ class ManifestHandlers:
             media_type=found.media_type,
         )
 
-    async def put(self, request: Request, address: Address, grant: TokenGrant) -> Response:
+    async def put(self, call: Call) -> Response:
         """PUT by tag, or by digest with any number of `tag` parameters."""
-        name = address.repository()
-        reference = parse_reference(address.reference)
+        name = call.address.repository()
+        reference = parse_reference(call.address.reference)
         digest = reference if isinstance(reference, Digest) else None
-        tags = _tags(request, reference)
-        content = await request.body(MAX_MANIFEST_BYTES, too_large=ManifestTooLarge)
+        tags = _tags(call.request, reference)
+        content = await call.request.body(MAX_MANIFEST_BYTES, too_large=ManifestTooLarge)
         pushed = await self.images.manifests.push(
             name,
             content,
-            content_type=_text(request.header(b"content-type")),
+            content_type=_text(call.request.header(b"content-type")),
             digest=digest,
             tags=tags,
-            actor=grant.subject,
+            actor=call.grant.subject,
             preconditions=Preconditions(
-                _text(request.header(b"if-match")), _text(request.header(b"if-none-match"))
+                _text(call.request.header(b"if-match")), _text(call.request.header(b"if-none-match"))
             ),
         )
         return BytesResponse(201, self._pushed_headers(name, pushed, echo_tags=digest is not None))
@@ -108,10 +107,10 @@ class ManifestHandlers:
         ]
         return headers
 
-    async def delete(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def delete(self, call: Call) -> Response:
         """DELETE of a tag, or of a digest with every tag on it."""
-        name = address.repository()
-        await self.images.manifests.delete(name, _readable_reference(name, address.reference))
+        name = call.address.repository()
+        await self.images.manifests.delete(name, _readable_reference(name, call.address.reference))
         return BytesResponse(202)
 
 

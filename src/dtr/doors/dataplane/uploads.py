@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dtr.core.actions import Action
-from dtr.doors.dataplane.paths import Address
+from dtr.doors.dataplane.authorization import Call
 from dtr.features.images.model import UploadSession
 from dtr.features.images.service import Images
 from dtr.features.images.service.uploads import Chunk
@@ -28,18 +28,18 @@ class UploadHandlers:
     base_url: str
     chunk_limit_bytes: int | None
 
-    async def start(self, request: Request, address: Address, grant: TokenGrant) -> Response:
+    async def start(self, call: Call) -> Response:
         """POST: begin a session, take a whole blob, or mount one."""
-        name = address.repository()
-        mount = request.query.get("mount")
-        if mount is not None and await self._mount(request, name, Digest.parse(mount), grant):
-            request.route += "/mount"
+        name = call.address.repository()
+        mount = call.request.query.get("mount")
+        if mount is not None and await self._mount(call.request, name, Digest.parse(mount), call.grant):
+            call.request.route += "/mount"
             return self._created(name, Digest.parse(mount))
-        digest = _single_digest(request)
+        digest = _single_digest(call.request)
         if digest is not None:
-            await self.images.uploads.push_whole(name, digest, self._chunk(request))
+            await self.images.uploads.push_whole(name, digest, self._chunk(call.request))
             return self._created(name, digest)
-        algorithm = request.query.get("digest-algorithm") or "sha256"
+        algorithm = call.request.query.get("digest-algorithm") or "sha256"
         session = await self.images.uploads.start(name, algorithm)
         return BytesResponse(202, self._session_headers(session))
 
@@ -53,31 +53,31 @@ class UploadHandlers:
         allowed = sorted(path for path in candidates if grant.allows("repository", path, Action.PULL.value))
         return await self.images.blobs.mount(name, digest, allowed)
 
-    async def status(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def status(self, call: Call) -> Response:
         """GET and HEAD: how far the upload has come."""
-        session = await self.images.uploads.status(address.repository(), address.reference)
+        session = await self.images.uploads.status(call.address.repository(), call.address.reference)
         return BytesResponse(204, self._session_headers(session))
 
-    async def append(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def append(self, call: Call) -> Response:
         """PATCH: the next chunk."""
         session = await self.images.uploads.append(
-            address.repository(), address.reference, self._chunk(request)
+            call.address.repository(), call.address.reference, self._chunk(call.request)
         )
         return BytesResponse(202, self._session_headers(session))
 
-    async def finish(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def finish(self, call: Call) -> Response:
         """PUT: the last chunk, if any, and the digest."""
-        name, digest = address.repository(), _single_digest(request)
+        name, digest = call.address.repository(), _single_digest(call.request)
         if digest is None:
-            await self.images.uploads.status(name, address.reference)
+            await self.images.uploads.status(name, call.address.reference)
             raise DigestInvalid("the digest parameter is missing")
-        chunk = self._chunk(request) if _has_body(request) else None
-        await self.images.uploads.finish(name, address.reference, digest, chunk)
+        chunk = self._chunk(call.request) if _has_body(call.request) else None
+        await self.images.uploads.finish(name, call.address.reference, digest, chunk)
         return self._created(name, digest)
 
-    async def cancel(self, request: Request, address: Address, grant: TokenGrant) -> Response:  # noqa: ARG002 - all handlers look alike
+    async def cancel(self, call: Call) -> Response:
         """DELETE: give the upload up."""
-        await self.images.uploads.cancel(address.repository(), address.reference)
+        await self.images.uploads.cancel(call.address.repository(), call.address.reference)
         return BytesResponse(204)
 
     def _chunk(self, request: Request) -> Chunk:

@@ -150,11 +150,3 @@ class WantedReferrers:
 
 Place = tuple[int, str]
 """Where an entry stands in a list of referrers: the time of its push in microseconds, then its digest."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamePage:
-    """A page of tags or repositories, and whether more follow."""
-
-    names: list[str]
-    more: bool

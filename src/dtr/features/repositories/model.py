@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dtr.oci.errors import NameUnknown
+
 
 class Visibility(StrEnum):
     """Who may pull without a right of their own."""
@@ -44,9 +46,6 @@ class RepositoryChanges:
     allow_missing_children: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogPage:
-    """Repository paths in byte order, and whether more follow the last one."""
-
-    paths: list[str]
-    has_more: bool
+def no_such_repository(path: str) -> NameUnknown:
+    """Return the error for a repository that does not exist, the same wherever it is missed."""
+    return NameUnknown(f"there is no repository {path}", name=path)

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from dtr.core.paging import UNASKED_PAGE_CAP, PageRequest
+from dtr.core.paging import NamePage, PageRequest
 from dtr.core.principal import Principal
 from dtr.features.access.model import RepositoryFacts
 from dtr.features.repositories import store
-from dtr.features.repositories.model import CatalogPage, Repository, RepositoryChanges, Visibility
-from dtr.oci.errors import NameUnknown
+from dtr.features.repositories.model import Repository, RepositoryChanges, Visibility, no_such_repository
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database
 
@@ -30,15 +29,15 @@ class Repositories:
         """Set what `changes` names; return the result. Raises NameUnknown without such a repository."""
         return _existing(await self._database.write(lambda tx: store.change(tx, name.path, changes)), name)
 
-    async def catalog(self, principal: Principal, page: PageRequest) -> CatalogPage:
+    async def catalog(self, principal: Principal, page: PageRequest) -> NamePage:
         """Return a page of the repositories that `principal` may pull."""
-        limit = UNASKED_PAGE_CAP if page.limit is None else page.limit
+        limit = page.size
         if limit == 0:
-            return CatalogPage([], has_more=False)
+            return NamePage([], more=False)
         paths = await self._database.read(
             lambda tx: store.list_paths_page(tx, principal, page.last, limit + 1)
         )
-        return CatalogPage(paths[:limit], has_more=len(paths) > limit)
+        return NamePage(paths[:limit], more=len(paths) > limit)
 
     async def facts(self, names: Iterable[RepositoryName]) -> dict[RepositoryName, RepositoryFacts]:
         """Return what the access rules need of each repository that exists, by one query."""
@@ -54,5 +53,5 @@ class Repositories:
 
 def _existing(repository: Repository | None, name: RepositoryName) -> Repository:
     if repository is None:
-        raise NameUnknown("the repository does not exist", name=name.path)
+        raise no_such_repository(name.path)
     return repository

@@ -11,8 +11,9 @@ from dtr.features.images.model import StoredBlob
 from dtr.features.images.store import blobs as store
 from dtr.features.images.store import reads
 from dtr.features.repositories import store as repositories
+from dtr.features.repositories.model import no_such_repository
 from dtr.oci.digest import Digest
-from dtr.oci.errors import BlobUnknown, NameUnknown
+from dtr.oci.errors import BlobUnknown
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.blobs.driver import PIECE_BYTES, BlobDriver, OpenBlob
 from dtr.plumbing.blobs.errors import KeyMissing, ObjectTooLarge
@@ -188,7 +189,7 @@ class Blobs:
             # The lock keeps the link there for a manifest push under way, which may have counted on it.
             repository = repositories.lock(tx, name.path)
             if repository is None:
-                raise NameUnknown(f"there is no repository {name}", name=name.path)
+                raise no_such_repository(name.path)
             if not store.unlink_blob(tx, repository.id, digest):
                 raise _blob_unknown(name, digest)
 

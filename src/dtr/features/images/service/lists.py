@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import orjson
 
-from dtr.core.paging import UNASKED_PAGE_CAP, PageRequest
+from dtr.core.paging import NamePage, PageRequest
 from dtr.core.principal import Principal
-from dtr.features.images.model import NamePage, Place, Referrer, WantedReferrers
+from dtr.features.images.model import Place, Referrer, WantedReferrers
 from dtr.features.images.store import manifests as store
 from dtr.features.repositories import store as repository_store
+from dtr.features.repositories.model import no_such_repository
 from dtr.features.repositories.service import Repositories
 from dtr.oci.digest import Digest
-from dtr.oci.errors import NameUnknown
 from dtr.oci.manifest import MAX_MANIFEST_BYTES
 from dtr.oci.mediatypes import OCI_INDEX
 from dtr.oci.names import RepositoryName
@@ -53,8 +53,8 @@ class Lists:
         def read(tx: Transaction) -> NamePage:
             repository = repository_store.find(tx, name.path)
             if repository is None:
-                raise NameUnknown(f"there is no repository {name}", name=name.path)
-            limit = page_limit(page)
+                raise no_such_repository(name.path)
+            limit = page.size
             names = store.tags_after(tx, repository.id, page.last or "", limit + 1) if limit else []
             return NamePage(names[:limit], len(names) > limit)
 
@@ -62,8 +62,7 @@ class Lists:
 
     async def catalog(self, caller: str, page: PageRequest) -> NamePage:
         """Return a page of the repositories that the account `caller` may pull."""
-        found = await self._repositories.catalog(await self._principal_of(caller), page)
-        return NamePage(found.paths, found.has_more)
+        return await self._repositories.catalog(await self._principal_of(caller), page)
 
     async def referrers(
         self, name: RepositoryName, subject: Digest, types: Sequence[str], after: Place = FIRST
@@ -81,11 +80,6 @@ class Lists:
             return _read_referrers(tx, WantedReferrers(repository.id, str(subject), tuple(types)), after)
 
         return await self._database.quick_read(read)
-
-
-def page_limit(page: PageRequest) -> int:
-    """Return how many names to give: what was asked for, or the cap when nothing was."""
-    return UNASKED_PAGE_CAP if page.limit is None else page.limit
 
 
 def _read_referrers(tx: Transaction, wanted: WantedReferrers, after: Place) -> ReferrersPage:

@@ -19,10 +19,11 @@ from dtr.features.images.store import blobs as blob_store
 from dtr.features.images.store import manifests as store
 from dtr.features.images.store import reads
 from dtr.features.repositories import store as repositories
-from dtr.features.repositories.model import Repository
+from dtr.features.repositories.model import Repository, no_such_repository
 from dtr.oci.digest import Digest
-from dtr.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown, NameUnknown
+from dtr.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from dtr.oci.manifest import Manifest, blobs_required, parse_manifest
+from dtr.oci.mediatypes import MANIFEST_TYPES
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database, Transaction
 
@@ -115,7 +116,7 @@ class Manifests:
         def write(tx: Transaction) -> None:
             repository = repositories.lock(tx, name.path)
             if repository is None:
-                raise _name_unknown(name)
+                raise no_such_repository(name.path)
             if repository.immutable_tags:
                 _keep_tags(tx, repository, reference)
             delete = store.delete_manifest if isinstance(reference, Digest) else store.delete_tag
@@ -157,10 +158,8 @@ def _check_references(tx: Transaction, repository: Repository, manifest: Manifes
     blobs = blobs_required(manifest)
     sizes = blob_store.linked_sizes(tx, repository.id, (str(blob.digest) for blob in blobs))
     missing = [str(blob.digest) for blob in blobs if str(blob.digest) not in sizes]
-    children = [str(child.digest) for child in manifest.manifests]
-    if children and not repository.allow_missing_children:
-        present = store.present_manifests(tx, repository.id, children)
-        missing += [digest for digest in children if digest not in present]
+    if not repository.allow_missing_children:
+        missing += _missing_children(tx, repository, manifest)
     if missing:
         raise ManifestBlobUnknown(digests=list(dict.fromkeys(missing)))
     differing = [blob for blob in blobs if sizes[str(blob.digest)] != blob.size_bytes]
@@ -172,9 +171,17 @@ def _check_references(tx: Transaction, repository: Repository, manifest: Manifes
     )
 
 
+def _missing_children(tx: Transaction, repository: Repository, index: Manifest) -> list[str]:
+    """Return the children of an index that the repository lacks.
+
+    Children are manifests, but for those that say to be something else: BuildKit's caches list blobs.
+    """
+    children = {str(child.digest): child.media_type for child in index.manifests}
+    present = store.present_manifests(tx, repository.id, children)
+    blobs = [digest for digest, media_type in children.items() if media_type not in MANIFEST_TYPES]
+    present |= blob_store.linked_sizes(tx, repository.id, blobs).keys()
+    return [digest for digest in children if digest not in present]
+
+
 def _manifest_unknown(name: RepositoryName, reference: str) -> ManifestUnknown:
     return ManifestUnknown(f"{name} has no manifest {reference}", reference=reference)
-
-
-def _name_unknown(name: RepositoryName) -> NameUnknown:
-    return NameUnknown(f"there is no repository {name}", name=name.path)

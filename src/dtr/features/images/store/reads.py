@@ -6,8 +6,8 @@ A repository always gives one row; what it does not hold is NULL there. So no ro
 from sqlalchemy import text
 
 from dtr.features.images.model import StoredBlob, StoredManifest
+from dtr.features.repositories.model import no_such_repository
 from dtr.oci.digest import Digest
-from dtr.oci.errors import NameUnknown
 from dtr.plumbing.db import Transaction
 
 RESOLVE_TAG = text(
@@ -53,7 +53,7 @@ def resolve(tx: Transaction, path: str, reference: str) -> StoredManifest | None
     statement = RESOLVE_DIGEST if ":" in reference else RESOLVE_TAG
     row = tx.execute(statement, {"path": path, "reference": reference}).one_or_none()
     if row is None:
-        raise _no_repository(path)
+        raise no_such_repository(path)
     return StoredManifest(*row) if row.digest is not None else None
 
 
@@ -64,11 +64,7 @@ def resolve_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | Non
     """
     row = tx.execute(RESOLVE_BLOB, {"path": path, "digest": str(digest)}).one_or_none()
     if row is None:
-        raise _no_repository(path)
+        raise no_such_repository(path)
     if row.size_bytes is not None:
         return StoredBlob(row.id, digest, row.size_bytes)
     return StoredBlob(row.id, digest, len(row.content), row.content) if row.content is not None else None
-
-
-def _no_repository(path: str) -> NameUnknown:
-    return NameUnknown(f"there is no repository {path}", name=path)
