@@ -113,7 +113,7 @@ class UploadUnknown(NotFound):
 
 
 class TagImmutable(Denied):
-    """The tag exists and the repository does not let tags move."""
+    """The tag exists, and the repository lets tags neither move nor go."""
 
 
 class QuotaExceeded(Denied):
