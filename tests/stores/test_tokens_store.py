@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
+import jwt
 import pytest
 
 from dtr.core.actions import Scope, parse_scopes
@@ -23,6 +24,7 @@ from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import IssuedToken, TokenGrant, TokenRules, hash_of_token
 from dtr.features.tokens.service import TokenService
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.crypto import tokens
 from dtr.plumbing.crypto.secretbox import SecretBox
 from dtr.plumbing.db import Database, Transaction
 
@@ -313,10 +315,10 @@ async def test_a_key_is_replaced_when_it_is_old_enough(registry: Registry) -> No
     first = (await process.keys.load()).active.kid
 
     registry.clock.advance(30 * DAY - 61)
-    assert (await process.keys.ring_to_sign()).active.kid == first
+    assert (await process.keys.ring()).active.kid == first
 
     registry.clock.advance(61)
-    assert (await process.keys.ring_to_sign()).active.kid != first
+    assert (await process.keys.ring()).active.kid != first
 
 
 async def test_a_retired_key_is_dropped_after_its_last_token_has_expired(registry: Registry) -> None:
@@ -329,6 +331,25 @@ async def test_a_retired_key_is_dropped_after_its_last_token_has_expired(registr
 
     retired = [key.retired_at is not None for key in await process.keys.list_all()]
     assert retired == [True, False], "the first of three is gone"
+
+
+async def test_a_token_made_with_a_stolen_old_key_is_refused_soon_after_the_rotation(
+    registry: Registry,
+) -> None:
+    process = registry.process()
+    stolen = (await process.keys.load()).active
+    issued = await process.issue(ALICE)
+    claims = jwt.decode(issued.token, options={"verify_signature": False})
+    forged = tokens.sign({**claims, "exp": claims["exp"] + 365 * DAY}, stolen)
+    await process.checker.check(b"Bearer " + forged.encode())
+
+    await process.keys.rotate()
+    registry.clock.advance(2 * RULES.lifetime_seconds)
+
+    for checker in (process.checker, registry.process().checker):
+        with pytest.raises(Unauthorized):
+            await checker.check(b"Bearer " + forged.encode())
+    assert [key.retired_at for key in await process.keys.list_all()] == [None]
 
 
 async def test_private_keys_do_not_lie_open_in_the_database(registry: Registry) -> None:

@@ -88,7 +88,7 @@ class TokenDoor:
 
     async def get_key_set(self, request: Request) -> Response:  # noqa: ARG002 - the handler's signature
         """Publish the public keys. Source: RFC 7517, section 5."""
-        ring = await self._keys.ring_to_sign()
+        ring = await self._keys.ring()
         return json_response(200, ring.jwks(), [(b"cache-control", b"public, max-age=60")])
 
     async def _get_token(self, request: Request) -> Response:

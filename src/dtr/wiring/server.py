@@ -3,6 +3,7 @@
 import resource
 import time
 from functools import partial
+from socket import gethostname
 
 import click
 
@@ -15,6 +16,7 @@ from dtr.wiring.startup import prepare, welcome
 from dtr.wiring.worker import work
 
 MOST_FILES = 1024 * 1024
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognized, to name the machine instead
 
 
 def serve(settings: Settings) -> int:
@@ -27,6 +29,8 @@ def serve(settings: Settings) -> int:
     counters = SharedCounters(settings.run_directory / "metrics")
     counters.clear()
     host, port = listening.getsockname()[:2]
+    if host in EVERY_ADDRESS:
+        host = settings.tls.hosts[0] if settings.tls.enabled else gethostname()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     click.echo(welcome(settings, address, preparation.generated_password))
     return supervise(

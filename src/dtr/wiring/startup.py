@@ -120,7 +120,9 @@ def _identity(settings: Settings) -> tuple[CertificateAuthority | None, ssl.SSLC
 def welcome(settings: Settings, address: str, generated_password: str | None) -> str:
     """Write what the operator reads when the server is ready: where it is, who may enter, what to type next."""
     scheme = "https" if settings.tls.enabled else "http"
-    lines = ["", f"The Trusted Registry serves on {scheme}://{address}"]
+    url = settings.external_url or f"{scheme}://{address}"
+    address = url.partition("://")[2]
+    lines = ["", f"The Trusted Registry serves on {url}"]
     if generated_password is not None:
         lines += [
             "",
@@ -131,7 +133,7 @@ def welcome(settings: Settings, address: str, generated_password: str | None) ->
     lines += [
         "",
         "Next:",
-        f"  docker login {address}",
+        f"  docker login -u admin {address}",
         f"  docker tag my-image {address}/admin/my-image",
         f"  docker push {address}/admin/my-image",
         "",

@@ -69,7 +69,9 @@ class TokenChecker:
     def _remember(self, authorization: bytes, grant: TokenGrant) -> None:
         if len(authorization) > LONGEST_REMEMBERED_BYTES:
             return
-        self._verified[authorization] = (grant, grant.expires_at + self._leeway)
+        # No token of ours lives longer; one made with a stolen key must be checked again once the key is gone.
+        longest = self._clock.now() + timedelta(seconds=self._rules.lifetime_seconds)
+        self._verified[authorization] = (grant, min(grant.expires_at, longest) + self._leeway)
         if len(self._verified) > REMEMBERED_TOKENS:
             del self._verified[next(iter(self._verified))]
 

@@ -44,10 +44,6 @@ class KeyRingStore:
         return self._use(stored)
 
     async def ring(self) -> KeyRing:
-        """Return the keys without asking the database, except for the first time."""
-        return self._ring if self._ring is not None else await self.load()
-
-    async def ring_to_sign(self) -> KeyRing:
         """Return the keys, read from the database within the last minute."""
         if self._ring is None or self._seconds_since_read() >= REREAD_SECONDS:
             return await self.load()
@@ -61,7 +57,7 @@ class KeyRingStore:
 
     async def list_all(self) -> list[StoredKey]:
         """Return every key as it is stored, oldest first: the active one and those retired of late."""
-        return await self._database.read(store.list_keys)
+        return [key for key in await self._database.read(store.list_keys) if self._counts(key)]
 
     async def rotate(self) -> KeyRing:
         """Make a new active key now. Tokens signed before stay good until they expire."""
@@ -84,9 +80,13 @@ class KeyRingStore:
         return newest is None or newest + self._rotate_after <= self._clock.now()
 
     def _use(self, stored: list[StoredKey]) -> KeyRing:
-        self._ring = KeyRing([self._unsealed(key) for key in stored])
+        self._ring = KeyRing([self._unsealed(key) for key in stored if self._counts(key)])
         self._read_at = self._clock.monotonic()
         return self._ring
+
+    def _counts(self, key: StoredKey) -> bool:
+        """Tell whether tokens signed with this key may still be good. A stolen old key must not sign for ever."""
+        return key.retired_at is None or self._clock.now() < key.retired_at + self._keep_retired
 
     def _unsealed(self, key: StoredKey) -> SigningKey:
         private_pem = self._box.open(key.sealed_key, _context(key.kid))

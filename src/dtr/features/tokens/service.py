@@ -62,7 +62,7 @@ class TokenService:
         allowed = await self._allowed(principal, wanted)
         answers = answer_scopes(wanted, allowed)
         issued_at = self._clock.now().replace(microsecond=0)
-        ring = await self._keys.ring_to_sign()
+        ring = await self._keys.ring()
         return IssuedToken(
             token=tokens.sign(self._claims(principal, answers, issued_at), ring.active),
             granted=tuple(answer.granted for answer in answers if answer.granted.actions),

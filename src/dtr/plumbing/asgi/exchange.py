@@ -36,7 +36,7 @@ class Connection(Protocol):
         ...
 
     async def send_file(self, head: bytes, fd: int, offset: int, count: int) -> None:
-        """Write `head`, then `count` bytes of a file, by the kernel."""
+        """Write `head`, then `count` bytes of a file, past the transport."""
         ...
 
     def exchange_done(self, exchange: "Exchange") -> None:

@@ -16,8 +16,8 @@ import structlog
 from dtr.core.addresses import plain_address
 from dtr.plumbing.asgi.connections import Census, ConnectionLimits, FastLane, Patience, Refusals
 from dtr.plumbing.asgi.exchange import ASGI_ZERO_COPY, STATUS_LINES, Exchange
+from dtr.plumbing.asgi.file_sender import FileSender
 from dtr.plumbing.asgi.head import MAX_URL_BYTES, RequestHead, error_document, refusal
-from dtr.plumbing.asgi.zerocopy import FileSender
 
 MAX_PIPELINED = 256
 MAX_DISCARDED_BYTES = 16 * 1024 * 1024

@@ -47,7 +47,7 @@ class Source(Protocol):
 
     @property
     def descriptor(self) -> int | None:
-        """An open file descriptor the kernel can send from, or `None`."""
+        """An open file descriptor that the server can send from by itself, or `None`."""
         ...
 
     def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass(slots=True)
 class SourceResponse:
-    """A response that sends slices of stored bytes: by the kernel where it can, in pieces where it cannot."""
+    """A response that sends slices of stored bytes: from their file where the server can, else in pieces."""
 
     status: int
     headers: list[tuple[bytes, bytes]]

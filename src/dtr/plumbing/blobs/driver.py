@@ -41,7 +41,7 @@ class StoredUpload:
 
 @dataclass(frozen=True, slots=True)
 class OpenBlob:
-    """A blob as an open file, for a sender that lets the kernel copy the bytes (sendfile).
+    """A blob as an open file, for a sender that works on descriptors.
 
     Use it with `with`, or `close` it: it owns the descriptor. It stays readable when the key is deleted
     meanwhile.
