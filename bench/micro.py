@@ -4,9 +4,11 @@ import argparse
 import asyncio
 import itertools
 import sys
+import tempfile
 import timeit
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,18 +19,24 @@ from bench.contents import new_image
 from bench.works import ACCEPT
 from dtr.core.actions import Action, parse_scopes
 from dtr.core.clock import SystemClock
-from dtr.core.principal import Principal
-from dtr.features.access.model import AccessPolicy, RepositoryFacts, decide
+from dtr.core.principal import Principal, PrincipalKind, TokenSubject
+from dtr.features.access.model import AccessPolicy, RepositoryFacts, Situation, decide
+from dtr.features.images.model import StoredManifest
+from dtr.features.images.service.pulls import PullCounter
 from dtr.features.tokens.checker import TokenChecker
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import TokenRules, access_claim
+from dtr.features.tokens.revocations import Revocations
 from dtr.oci.digest import Digest
 from dtr.oci.headers import parse_accept
 from dtr.oci.manifest import parse_manifest
 from dtr.oci.mediatypes import OCI_MANIFEST
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.crypto import tokens
 from dtr.plumbing.crypto.keyring import KeyRing, new_signing_key
+from dtr.plumbing.db import Database, open_database
+from dtr.plumbing.db.migrate import migrate
 
 Call: TypeAlias = Callable[[], object]
 
@@ -78,6 +86,7 @@ def _calls() -> Iterator[tuple[str, Call]]:
     yield from _document_calls()
     yield from _access_calls()
     yield from _token_calls()
+    yield from _pull_calls()
 
 
 def _word_calls() -> Iterator[tuple[str, Call]]:
@@ -101,9 +110,9 @@ def _document_calls() -> Iterator[tuple[str, Call]]:
 def _access_calls() -> Iterator[tuple[str, Call]]:
     name, policy = RepositoryName.parse(_NAME), AccessPolicy(create_on_push=True)
     owner, stranger = Principal("1", "team"), Principal("2", "other")
-    public = RepositoryFacts(is_public=True)
-    yield "access decision, owner", lambda: decide(owner, name, public, policy)
-    yield "access decision, stranger", lambda: decide(stranger, name, public, policy)
+    public = Situation(name, RepositoryFacts(is_public=True), has_namespace=True)
+    yield "access decision, owner", lambda: decide(owner, public, policy)
+    yield "access decision, stranger", lambda: decide(stranger, public, policy)
     yield "scope parse", lambda: parse_scopes([_SCOPE])
 
 
@@ -112,16 +121,40 @@ def _token_calls() -> Iterator[tuple[str, Call]]:
     ring = KeyRing([new_signing_key(clock)])
     claims = _claims(clock.now())
     token = tokens.sign(claims, ring.active)
-    checker = TokenChecker(_OneKey(ring), _RULES, clock)
     header = f"Bearer {token}".encode()
-    grant = asyncio.run(checker.check(header))
-    yield "token check, seen before", lambda: checker.peek(header)
+    with _opened_database() as database:
+        checker = TokenChecker(_OneKey(ring), _RULES, clock, Revocations(database, clock, _RULES))
+        grant = asyncio.run(checker.check(header))
+        generation = database.generation()
+        yield "token check, seen before", lambda: checker.peek(header, generation)
+        yield "generation of the database", database.generation
     yield (
         "token check, new",
         lambda: tokens.verify(token, ring, _RULES.issuer, _RULES.service, clock.now()),
     )
     yield "token allows", lambda: grant.allows("repository", _NAME, Action.PULL)
     yield "token sign", lambda: tokens.sign(claims, ring.active)
+
+
+@contextmanager
+def _opened_database() -> Iterator[Database]:
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"sqlite:///{directory}/metadata.db"
+        migrate(url)
+        database = open_database(url)
+        asyncio.run(database.open())
+        try:
+            yield database
+        finally:
+            asyncio.run(database.close())
+
+
+def _pull_calls() -> Iterator[tuple[str, Call]]:
+    database = open_database("sqlite:///never-opened.db")  # as its name says: nothing is flushed
+    counter = PullCounter(database, SystemClock(), announce_to_nobody)
+    found = StoredManifest(7, f"sha256:{7:064x}", OCI_MANIFEST, b"")
+    holder = TokenSubject("team", str(uuid.uuid4()), PrincipalKind.USER)
+    yield "pull count", lambda: counter.count(found, "latest", holder, "192.0.2.1", "docker/29")
 
 
 def _claims(now: datetime) -> dict[str, Any]:

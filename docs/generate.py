@@ -1,5 +1,6 @@
 """Write the generated pages of the reference. `make docs` runs this; a test compares the pages with it."""
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,9 +68,16 @@ def settings_page() -> str:
     return render_reference()
 
 
+def events_page() -> str:
+    """Return the table of facts."""
+    page: str = runpy.run_path(str(Path(__file__).with_name("facts.py")))["events_page"]()
+    return page
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "cli.md": cli_page,
     REFERENCE / "error-codes.md": error_page,
+    REFERENCE / "events.md": events_page,
     REFERENCE / "settings.md": settings_page,
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtr.core.clock import FakeClock
-from dtr.core.principal import ANONYMOUS, Principal
+from dtr.core.principal import ANONYMOUS, Principal, TokenSubject
 from dtr.features.images.model import Preconditions
 from dtr.features.images.service import Blobs, Lists, Manifests, Uploads
 from dtr.features.images.service.scrub import Scrub
@@ -17,9 +17,12 @@ from dtr.features.repositories.service import Repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import UploadUnknown
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.db import Database
+from tests.support.grants import user_row
 from tests.support.registry import image_manifest
+from tests.support.rows import ALICE
 
 pytestmark = [pytest.mark.fault, pytest.mark.item("E9")]
 
@@ -49,9 +52,13 @@ class Registry:
         self.clock = JumpingClock()
         self.database = database
         self.driver = driver
-        self.uploads = Uploads(database, driver, self.clock, writer="worker.0.", idle_seconds=IDLE)
-        self.blobs = Blobs(database, driver, self.clock, answers_bytes=1000, small_blob_bytes=0)
-        self.manifests = Manifests(database, self.clock, [], answers_bytes=1000)
+        self.uploads = Uploads(
+            database, driver, self.clock, announce_to_nobody, writer="worker.0.", idle_seconds=IDLE
+        )
+        self.blobs = Blobs(
+            database, driver, self.clock, announce_to_nobody, answers_bytes=1000, small_blob_bytes=0
+        )
+        self.manifests = Manifests(database, self.clock, [], announce_to_nobody, answers_bytes=1000)
 
     async def begin(self) -> str:
         session = await self.uploads.start(NAME)
@@ -59,16 +66,16 @@ class Registry:
         return session.id
 
     async def finish(self, upload_id: str) -> int:
-        return await self.uploads.finish(NAME, upload_id, WHOLE, Chunk(chunk(SECOND)))
+        return await self.uploads.finish(ALICE, NAME, upload_id, WHOLE, Chunk(chunk(SECOND)))
 
     async def push_manifest(self, content: bytes, *tags: str) -> None:
         await self.manifests.push(
+            ALICE,
             NAME,
             content,
             content_type=None,
             digest=None,
             tags=tags,
-            actor="alice",
             preconditions=Preconditions(),
         )
 
@@ -77,6 +84,7 @@ class Registry:
 async def registry(database: Database, tmp_path: Path) -> AsyncIterator[Registry]:
     driver = FilesystemDriver(tmp_path / "store")
     await driver.start()
+    await database.write(lambda tx: user_row(tx, "alice"))
     yield Registry(database, driver)
     await driver.close()
 
@@ -110,7 +118,7 @@ async def test_an_upload_that_is_being_written_survives_a_jump_forward(registry:
         await registry.uploads.expire()
         yield SECOND
 
-    assert await registry.uploads.finish(NAME, session.id, WHOLE, Chunk(body())) == len(FIRST + SECOND)
+    assert await registry.uploads.finish(ALICE, NAME, session.id, WHOLE, Chunk(body())) == len(FIRST + SECOND)
 
 
 async def test_a_clock_that_swings_ends_no_session_that_is_in_use(registry: Registry) -> None:
@@ -139,7 +147,7 @@ async def test_a_session_that_is_idle_for_the_documented_time_ends(registry: Reg
 async def test_stored_things_survive_a_jump(registry: Registry, jump: str) -> None:
     config = b"{}"
     whole = Chunk(chunk(config), length=len(config))
-    await registry.uploads.push_whole(NAME, Digest.of(config), whole)
+    await registry.uploads.push_whole(ALICE, NAME, Digest.of(config), whole)
     content = image_manifest(config)
     await registry.push_manifest(content, "v1")
     scrub = Scrub(registry.database, registry.driver, registry.clock)
@@ -158,7 +166,7 @@ async def test_a_manifest_pushed_after_the_clock_went_back_is_listed(registry: R
     for number in range(3):
         content = _attached(b"%d" % number, subject)
         await registry.uploads.push_whole(
-            NAME, Digest.of(b"%d" % number), Chunk(chunk(b"%d" % number), length=1)
+            ALICE, NAME, Digest.of(b"%d" % number), Chunk(chunk(b"%d" % number), length=1)
         )
         await registry.push_manifest(content)
         registry.clock.jump(JUMPS["back"])
@@ -169,7 +177,7 @@ async def test_a_manifest_pushed_after_the_clock_went_back_is_listed(registry: R
     assert len(json.loads(page.content)["manifests"]) == 3
 
 
-async def _nobody(_name: str) -> Principal:
+async def _nobody(_holder: TokenSubject) -> Principal:
     return ANONYMOUS
 
 

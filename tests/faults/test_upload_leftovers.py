@@ -21,8 +21,9 @@ from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.db import Database
+from tests.support.grants import user_row
 from tests.support.mortal import Crash
-from tests.support.rows import find_blob
+from tests.support.rows import ALICE, find_blob
 from tests.support.upload_service import IDLE_SECONDS, ConnectionBroke, Worker, body
 
 pytestmark = pytest.mark.fault
@@ -45,6 +46,12 @@ async def driver(tmp_path: Path) -> AsyncIterator[BlobDriver]:
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.fixture(autouse=True)
+async def _alice(database: Database) -> None:
+    """Make the account whose namespace is pushed to."""
+    await database.write(lambda tx: user_row(tx, "alice"))
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ async def seconds_of_a_push(uploads: Uploads) -> float:
         session = await uploads.start(NAME)
         await uploads.append(NAME, session.id, chunk(content))
         await uploads.status(NAME, session.id)
-        await uploads.finish(NAME, session.id, Digest.of(content), None)
+        await uploads.finish(ALICE, NAME, session.id, Digest.of(content), None)
         times.append(time.perf_counter() - started)
     return statistics.median(times)
 
@@ -180,7 +187,7 @@ async def test_expiry_never_takes_a_finished_blob(
     uploads: Uploads, database: Database, driver: BlobDriver, clock: FakeClock
 ) -> None:
     digest = Digest.of(b"a layer without a manifest")
-    await uploads.push_whole(NAME, digest, Chunk(body([b"a layer without a manifest"]), None, 26))
+    await uploads.push_whole(ALICE, NAME, digest, Chunk(body([b"a layer without a manifest"]), None, 26))
 
     clock.advance(100 * IDLE_SECONDS)
     await uploads.expire()
@@ -280,8 +287,8 @@ async def finish_after_503(uploads: Uploads, content: bytes) -> int:
     session = await uploads.start(NAME)
     await uploads.append(NAME, session.id, chunk(content))
     with pytest.raises(Unavailable):
-        await uploads.finish(NAME, session.id, digest, None)
-    return await uploads.finish(NAME, session.id, digest, None)
+        await uploads.finish(ALICE, NAME, session.id, digest, None)
+    return await uploads.finish(ALICE, NAME, session.id, digest, None)
 
 
 @pytest.mark.item("B8")
@@ -315,7 +322,7 @@ async def test_the_digest_is_that_of_the_bytes_also_when_a_power_loss_took_some_
 
     await after_restart.append(NAME, session.id, chunk(b" forever. "))
     with pytest.raises(DigestInvalid):
-        await after_restart.finish(NAME, session.id, Digest.of(b"lost and found"), None)
+        await after_restart.finish(ALICE, NAME, session.id, Digest.of(b"lost and found"), None)
 
     assert await database.read(lambda tx: find_blob(tx, NAME.path, Digest.of(b"lost and found"))) is None
 
@@ -328,7 +335,7 @@ async def test_a_broken_connection_in_the_last_request_keeps_the_session_and_its
     await uploads.append(NAME, session.id, chunk(b"one "))
     digest = Digest.of(b"one two three", "sha512")
     with pytest.raises(ConnectionBroke):
-        await uploads.finish(NAME, session.id, digest, chunk(b"two ", ending=ConnectionBroke()))
+        await uploads.finish(ALICE, NAME, session.id, digest, chunk(b"two ", ending=ConnectionBroke()))
 
     assert (await uploads.status(NAME, session.id)).received_bytes == len(b"one two ")
-    assert await uploads.finish(NAME, session.id, digest, chunk(b"three")) == len(b"one two three")
+    assert await uploads.finish(ALICE, NAME, session.id, digest, chunk(b"three")) == len(b"one two three")

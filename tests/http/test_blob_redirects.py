@@ -5,22 +5,21 @@ from typing import Any
 import pytest
 
 from dtr.core.clock import FakeClock
+from dtr.core.principal import ANONYMOUS, Principal, TokenSubject
 from dtr.doors.dataplane.authorization import Call
 from dtr.doors.dataplane.blobs import BlobHandlers, Redirects
 from dtr.doors.dataplane.paths import Address, Endpoint
-from dtr.features.accounts.service import Accounts
 from dtr.features.images.service import Blobs, Images, Lists, Manifests, PullCounter, Uploads
 from dtr.features.repositories.service import Repositories
-from dtr.features.tokens import store as token_store
 from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.errors import BlobUnknown
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.asgi.limits import BodyPace
 from dtr.plumbing.asgi.request import Request, RequestContext
 from dtr.plumbing.asgi.response import Response, SourceResponse
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.blobs.memory import MemoryDriver
-from dtr.plumbing.crypto.passwords import PasswordHasher
 from dtr.plumbing.db import Database
 from dtr.settings.tree import Settings
 from tests.support.registry import image_index
@@ -65,14 +64,17 @@ async def images(database: Database, driver: SigningDriver) -> Images:
         manifest_row(tx, repository, MANIFEST + b" " * THRESHOLD)
 
     await database.write(fill)
-    accounts = Accounts(database, PasswordHasher(), clock, token_store.revoke_refresh_tokens)
     return Images(
-        blobs=Blobs(database, driver, clock, answers_bytes=0, small_blob_bytes=0),
-        uploads=Uploads(database, driver, clock, writer="tests.", idle_seconds=60),
-        manifests=Manifests(database, clock, [], answers_bytes=0),
-        lists=Lists(database, Repositories(database), accounts.principal_of),
-        pulls=PullCounter(database, clock),
+        blobs=Blobs(database, driver, clock, announce_to_nobody, answers_bytes=0, small_blob_bytes=0),
+        uploads=Uploads(database, driver, clock, announce_to_nobody, writer="tests.", idle_seconds=60),
+        manifests=Manifests(database, clock, [], announce_to_nobody, answers_bytes=0),
+        lists=Lists(database, Repositories(database), _nobody),
+        pulls=PullCounter(database, clock, announce_to_nobody),
     )
+
+
+async def _nobody(_holder: TokenSubject) -> Principal:
+    return ANONYMOUS
 
 
 async def ask(

@@ -40,6 +40,8 @@ def callers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     server.start()
     server.add_user("alice", ALICE_PASSWORD)
     server.add_user("bob", BOB_PASSWORD)
+    for name in ("alice-too", "zz"):  # not even an administrator pushes to a namespace without an account
+        server.add_user(name, "somebody's password")
     clients = {
         "admin": RegistryClient(server.url, "admin", server.admin_password),
         "alice": RegistryClient(server.url, "alice", ALICE_PASSWORD),

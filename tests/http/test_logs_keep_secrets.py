@@ -101,6 +101,32 @@ def test_refresh_tokens_never_reach_the_log(logged: ServerProcess) -> None:
     assert_keeps(log_after_stop(logged), refresh, CANARY, given.json()["token"])
 
 
+def test_logins_sessions_and_access_tokens_never_reach_the_log(logged: ServerProcess) -> None:
+    admin = {"username": "admin", "password": logged.admin_password}
+    with httpx.Client(base_url=logged.url) as http:
+        for fields in (admin, {"username": "admin", "password": CANARY}):
+            http.post("/login", json=fields, headers={"content-type": "application/x-www-form-urlencoded"})
+            http.post("/auth/login", json=fields)
+            http.post("/login", params=fields)
+        http.post("/login", data=admin)
+        session, csrf = http.cookies["dtr_session"], http.cookies["csrftoken"]
+        bearer = http.post("/auth/login", json=admin).json()["auth_token"]
+        made = http.post("/api/v0/api_tokens", json={}, headers={"x-csrf-token": csrf})
+        secret = made.json()["token"]
+        http.post("/api/v0/api_tokens", json={}, headers={"x-csrf-token": f"{csrf}{CANARY}"})
+        for token in (session, bearer, secret, f"{secret}{CANARY}"):
+            http.get("/api/v0/sessions", headers={"authorization": f"Bearer {token}"})
+            http.get("/api/v0/sessions", headers={"authorization": f"Basic {basic('admin', token)}"})
+            http.get("/api/v0/sessions", params={"refresh_token": token})
+            http.get("/auth/token", auth=("admin", token))
+            http.get(f"/api/v0/api_tokens/{token}", auth=("admin", logged.admin_password))
+
+    assert made.status_code == 201
+    assert_keeps(
+        log_after_stop(logged), logged.admin_password, CANARY, session, csrf, bearer, secret, secret[8:51]
+    )
+
+
 @pytest.mark.parametrize(
     "target",
     [

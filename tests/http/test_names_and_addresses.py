@@ -151,6 +151,7 @@ def test_a_session_outside_the_grammar_names_nothing(alice: RegistryClient, name
 def test_a_repository_called_like_a_part_of_an_address_works_everywhere(
     admin: RegistryClient, repository: str
 ) -> None:
+    repository = f"admin/{repository}"
     config, chunk = f"config of {repository}".encode(), f"layer of {repository}".encode()
     digest = admin.push_blob(repository, config)
     location = admin.start_upload(repository)

@@ -59,7 +59,9 @@ def assert_refused(response: httpx.Response, status: int, code: str) -> None:
 
 @pytest.mark.item("7")
 def test_a_named_caller_gets_a_token_with_all_that_clients_read(client: Client) -> None:
-    response = client.get(client.admin, service="dtr", account="admin", scope="repository:team/app:pull,push")
+    response = client.get(
+        client.admin, service="dtr", account="admin", scope="repository:admin/app:pull,push"
+    )
 
     document = response.json()
     assert document["token"] == document["access_token"]
@@ -70,7 +72,7 @@ def test_a_named_caller_gets_a_token_with_all_that_clients_read(client: Client) 
     claims = claims_of(response)
     assert (claims["iss"], claims["aud"], claims["sub"]) == ("dtr", "dtr", "admin")
     assert claims["exp"] - claims["iat"] == document["expires_in"]
-    assert claims["access"] == [{"type": "repository", "name": "team/app", "actions": ["pull", "push"]}]
+    assert claims["access"] == [{"type": "repository", "name": "admin/app", "actions": ["pull", "push"]}]
 
 
 @pytest.mark.item("7")
@@ -84,7 +86,7 @@ def test_several_scopes_come_repeated_or_with_spaces(client: Client) -> None:
 
 @pytest.mark.item("7")
 def test_an_anonymous_caller_gets_a_token_that_grants_nothing_private(client: Client) -> None:
-    claims = claims_of(client.get(service="dtr", scope="repository:team/app:pull", offline_token="true"))
+    claims = claims_of(client.get(service="dtr", scope="repository:admin/app:pull", offline_token="true"))
 
     assert claims["sub"] == ""
     assert claims["access"] == []
@@ -148,11 +150,11 @@ def test_endless_scopes_are_refused(client: Client) -> None:
 def test_the_password_grant_gives_a_refresh_token_when_asked(client: Client) -> None:
     fields = {"grant_type": "password", "username": "admin", "password": client.admin[1], "service": "dtr"}
 
-    plain = client.post(**fields, scope="repository:team/app:pull", client_id="tests")
+    plain = client.post(**fields, scope="repository:admin/app:pull", client_id="tests")
     offline = client.post(**fields, access_type="offline", client_id="tests")
 
     assert claims_of(plain)["sub"] == "admin"
-    assert plain.json()["scope"] == "repository:team/app:pull"
+    assert plain.json()["scope"] == "repository:admin/app:pull"
     assert "refresh_token" not in plain.json()
     assert offline.json()["refresh_token"]
 
@@ -167,12 +169,12 @@ def test_a_refresh_token_is_good_for_other_scopes(client: Client) -> None:
         refresh_token=refresh_token,
         service="dtr",
         client_id="tests",
-        scope="repository:team/app:push",
+        scope="repository:admin/app:push",
     )
 
     claims = claims_of(response)
     assert claims["sub"] == "admin"
-    assert claims["access"] == [{"type": "repository", "name": "team/app", "actions": ["push"]}]
+    assert claims["access"] == [{"type": "repository", "name": "admin/app", "actions": ["push"]}]
     assert response.json()["refresh_token"] == refresh_token
 
 

@@ -33,6 +33,7 @@ from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.memory import MemoryDriver
 from tests.support.mortal import Crash
+from tests.support.rows import ALICE
 from tests.support.upload_service import IDLE_SECONDS, ConnectionBroke, SmallRegistry, body
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ class UploadMachine(RuleBasedStateMachine):
         uploads, name, refused = self.uploads(other), book.name, []
         rivals: list[Callable[[], Awaitable[object]]] = [
             lambda: uploads.append(name, book.id, Chunk(body([b"mixed in"]))),
-            lambda: uploads.finish(name, book.id, book.digest("sha256"), None),
+            lambda: uploads.finish(ALICE, name, book.id, book.digest("sha256"), None),
             lambda: uploads.cancel(name, book.id),
             uploads.expire,
         ]
@@ -188,7 +189,7 @@ class UploadMachine(RuleBasedStateMachine):
         chunk = self.chunk(book, parts, has_span=False, has_length=True) if parts else None
         if self.is_gone(book, number, chunk):
             return
-        size = self.run(self.uploads(number).finish(book.name, book.id, digest, chunk))
+        size = self.run(self.uploads(number).finish(ALICE, book.name, book.id, digest, chunk))
         assert size == len(whole)
         self.finished(book, digest, whole)
 
@@ -198,7 +199,7 @@ class UploadMachine(RuleBasedStateMachine):
         if self.is_gone(book, number, None):
             return
         with pytest.raises(DigestInvalid):
-            self.run(self.uploads(number).finish(book.name, book.id, wrong, None))
+            self.run(self.uploads(number).finish(ALICE, book.name, book.id, wrong, None))
         book.ended = True
         assert self.registry.shows(book.name, wrong) == ((book.name.path, wrong) in self.pushed)
 
@@ -237,7 +238,9 @@ class UploadMachine(RuleBasedStateMachine):
             return
         digest, whole = book.digest(algorithm, b"".join(parts)), book.content + b"".join(parts)
         uploads = self.uploads(number)
-        self.run_until_death(number, steps, uploads.finish(book.name, book.id, digest, Chunk(body(parts))))
+        self.run_until_death(
+            number, steps, uploads.finish(ALICE, book.name, book.id, digest, Chunk(body(parts)))
+        )
         if self.stored_bytes(book) is None:
             self.finished(book, digest, whole)
         elif self.stored_bytes(book) == 0 and self.registry.content(digest) == whole:
@@ -290,7 +293,7 @@ class UploadMachine(RuleBasedStateMachine):
     def finish_whatever_is_there(self, book: Book) -> None:
         digest = book.digest("sha256", b"the end")
         last = Chunk(body([b"the end"]))
-        self.run(self.uploads(1).finish(book.name, book.id, digest, last))
+        self.run(self.uploads(1).finish(ALICE, book.name, book.id, digest, last))
         self.finished(book, digest, book.content + b"the end")
 
     def nothing_is_left_over(self) -> None:
@@ -313,7 +316,7 @@ class UploadMachine(RuleBasedStateMachine):
             with pytest.raises(UploadUnknown):
                 self.run(uploads.append(book.name, book.id, chunk or Chunk(body([]))))
             with pytest.raises(UploadUnknown):
-                self.run(uploads.finish(book.name, book.id, book.digest("sha256"), chunk))
+                self.run(uploads.finish(ALICE, book.name, book.id, book.digest("sha256"), chunk))
             with pytest.raises(UploadUnknown):
                 self.run(uploads.cancel(book.name, book.id))
         return book.ended

@@ -7,8 +7,8 @@ import pytest
 
 from dtr.core.errors import Conflict, Invalid, NotFound, Unauthorized
 from dtr.core.principal import ANONYMOUS, Principal
-from dtr.features.accounts import store
 from dtr.features.accounts.model import LoginAttempt
+from dtr.features.accounts.store import login as login_store
 from dtr.plumbing.db import Database
 from tests.support.accounts import HOME, PASSWORD, Registry
 
@@ -118,6 +118,21 @@ async def test_a_disabled_user_can_be_let_in_again(registry: Registry) -> None:
     assert (await registry.log_in()).name == "alice"
 
 
+async def test_a_proven_login_ends_when_the_user_is_disabled_and_not_when_nothing_changes(
+    registry: Registry,
+) -> None:
+    async def version() -> int:
+        return (await registry.accounts.log_in("alice", PASSWORD, HOME)).credentials_version
+
+    before = await version()
+    await registry.accounts.set_active("alice", is_active=True)
+    assert await version() == before
+
+    await registry.accounts.set_active("alice", is_active=False)
+    await registry.accounts.set_active("alice", is_active=True)
+    assert await version() == before + 2
+
+
 async def test_disabling_and_a_new_password_revoke_tokens_and_enabling_does_not(registry: Registry) -> None:
     account = await registry.accounts.get("alice")
 
@@ -145,7 +160,7 @@ async def test_a_hash_with_old_parameters_is_replaced_at_the_next_login(registry
     await registry.log_in()
 
     attempt = LoginAttempt.of("alice", HOME)
-    found = await registry.database.read(lambda tx: store.find_credentials(tx, attempt))
+    found = await registry.database.read(lambda tx: login_store.find_credentials(tx, attempt))
     assert found is not None
     assert found.password_hash == f"v2:{PASSWORD}"
     assert (await registry.log_in()).name == "alice"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dtr.core.errors import Unavailable
-from dtr.features.repositories import store
+from dtr.features.repositories.store import repositories as store
 from dtr.plumbing.db import Database, Transaction, open_database
 from tests.support.ports import free_port
 from tests.support.rows import repository_row

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dtr.core.errors import StorageFull, Unavailable
-from dtr.features.repositories import store
+from dtr.features.repositories.store import repositories as store
 from dtr.plumbing.db import Database, Transaction, open_database
 from dtr.plumbing.db.migrate import migrate
 from tests.support.disks import SmallDisk, small_disk

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 from sqlalchemy import Engine, event
 
-from dtr.features.repositories import store
+from dtr.features.repositories.store import repositories as store
 from dtr.plumbing.db import Database, Transaction, open_database
 from dtr.plumbing.db.group_commit import MAX_UNITS_PER_COMMIT
 from dtr.plumbing.db.migrate import migrate

@@ -16,6 +16,7 @@ from dtr.features.images.service import Blobs
 from dtr.features.images.service import blobs as blobs_service
 from dtr.features.images.service.blobs import SMALL_BLOB_BYTES
 from dtr.oci.digest import Digest
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.blobs.driver import PIECE_BYTES
 from dtr.plumbing.blobs.filesystem import FilesystemDriver
 from dtr.plumbing.blobs.layout import blob_key
@@ -47,7 +48,9 @@ async def store(database: Database, tmp_path: Path) -> AsyncIterator[Store]:
     root, clock = tmp_path / "store", FakeClock()
     driver = FilesystemDriver(root)
     await driver.start()
-    yield Store(Blobs(database, driver, clock, answers_bytes=0, small_blob_bytes=0), driver, root)
+    yield Store(
+        Blobs(database, driver, clock, announce_to_nobody, answers_bytes=0, small_blob_bytes=0), driver, root
+    )
     await driver.close()
 
 

@@ -10,14 +10,17 @@ from dtr.core.clock import FakeClock
 from dtr.features.images.model import ImmutableTags, ManifestPush, Preconditions, PushGate
 from dtr.features.images.service import Manifests
 from dtr.features.images.store import manifests as store
-from dtr.features.repositories import store as repositories
+from dtr.features.images.store import tags as tag_store
 from dtr.features.repositories.model import RepositoryChanges
+from dtr.features.repositories.store import repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import ManifestUnknown, NameUnknown, QuotaExceeded, TagImmutable, answer_for
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.db import Database, Transaction
+from tests.support.grants import user_row
 from tests.support.registry import image_index
-from tests.support.rows import repository_row
+from tests.support.rows import ALICE, repository_row
 
 NAME = RepositoryName.parse("alice/app")
 FIRST, SECOND = image_index(), image_index(annotations={"second": "yes"})
@@ -36,18 +39,23 @@ class OneManifestEach:
             raise QuotaExceeded(f"{push.repository.path} holds as many manifests as it may")
 
 
+@pytest.fixture(autouse=True)
+async def _alice(database: Database) -> None:
+    await database.write(lambda tx: user_row(tx, "alice"))
+
+
 def manifests(database: Database, *gates: PushGate) -> Manifests:
-    return Manifests(database, FakeClock(), gates, answers_bytes=0)
+    return Manifests(database, FakeClock(), gates, announce_to_nobody, answers_bytes=0)
 
 
 async def push(service: Manifests, content: bytes, *tags: str) -> None:
     await service.push(
+        ALICE,
         NAME,
         content,
         content_type=None,
         digest=None,
         tags=tags,
-        actor="alice",
         preconditions=Preconditions(),
     )
 
@@ -69,7 +77,7 @@ async def test_a_gate_that_denies_gives_403_and_leaves_nothing(database: Databas
 
     assert answer_for(caught.value) == (403, "DENIED")
     assert (await service.resolve(NAME, "v1")).content == FIRST
-    assert await database.read(lambda tx: store.tags_after(tx, 1, "", 10)) == ["v1"]
+    assert await database.read(lambda tx: tag_store.tags_after(tx, 1, "", 10)) == ["v1"]
 
 
 async def test_a_gate_that_denies_the_first_push_leaves_no_repository(database: Database) -> None:
@@ -94,9 +102,9 @@ async def test_a_gate_sees_the_push_as_it_would_land(database: Database) -> None
 
     seen = gate.asked[-1]
 
-    assert (seen.repository.path, seen.actor, seen.content, seen.tags) == (
+    assert (seen.repository.path, seen.caller, seen.content, seen.tags) == (
         "alice/app",
-        "alice",
+        ALICE,
         FIRST,
         ("v1", "v2"),
     )
@@ -132,11 +140,11 @@ async def test_an_immutable_tag_does_not_go_either_until_the_switch_is_off(
     await push(service, FIRST, "v1")
 
     with pytest.raises(TagImmutable, match="v1"):
-        await service.delete(NAME, reference)
+        await service.delete(ALICE, NAME, reference)
 
     assert (await service.resolve(NAME, "v1")).content == FIRST
     await immutable(database, tags=False)
-    await service.delete(NAME, reference)
+    await service.delete(ALICE, NAME, reference)
     with pytest.raises(ManifestUnknown):
         await service.resolve(NAME, "v1")
 
@@ -147,11 +155,11 @@ async def test_what_carries_no_tag_goes_beside_immutable_tags(database: Database
     await push(service, FIRST, "v1")
     await push(service, SECOND)
 
-    await service.delete(NAME, Digest.of(SECOND))
+    await service.delete(ALICE, NAME, Digest.of(SECOND))
 
     for gone in ("v2", Digest.of(SECOND)):
         with pytest.raises(ManifestUnknown):
-            await service.delete(NAME, gone)
+            await service.delete(ALICE, NAME, gone)
 
 
 @pytest.mark.item("78")

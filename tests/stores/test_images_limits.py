@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 from dtr.core.clock import FakeClock
 from dtr.core.errors import TooManyRequests
 from dtr.core.paging import UNASKED_PAGE_CAP, PageRequest
-from dtr.core.principal import ANONYMOUS, Principal
+from dtr.core.principal import ANONYMOUS, Principal, TokenSubject
 from dtr.features.images.model import Preconditions
 from dtr.features.images.service import Lists, Manifests, Uploads
 from dtr.features.images.service import manifests as manifests_service
@@ -20,22 +20,23 @@ from dtr.features.images.service.uploads import MAX_OPEN_UPLOADS
 from dtr.features.images.store import uploads
 from dtr.features.images.store.tables import tag, upload
 from dtr.features.repositories.service import Repositories
-from dtr.features.repositories.store import repository_table
+from dtr.features.repositories.store.tables import repository_table
 from dtr.oci.digest import Digest
 from dtr.oci.errors import answer_for
 from dtr.oci.manifest import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.blobs.memory import MemoryDriver
 from dtr.plumbing.db import Database, Transaction
 from tests.support.registry import OCI_MANIFEST, descriptor, image_index, image_manifest
-from tests.support.rows import NOW_MICROS, manifest_row, repository_row
+from tests.support.rows import ALICE, NOW_MICROS, manifest_row, repository_row
 
 NAME = RepositoryName.parse("alice/app")
 SUBJECT = Digest.of(b"subject")
 UNASKED = PageRequest(limit=None, last=None)
 
 
-async def _anybody(_name: str) -> Principal:
+async def _anybody(_holder: TokenSubject) -> Principal:
     return ANONYMOUS
 
 
@@ -44,7 +45,7 @@ def lists(database: Database) -> Lists:
 
 
 def manifests(database: Database) -> Manifests:
-    return Manifests(database, FakeClock(), [], answers_bytes=1_000_000)
+    return Manifests(database, FakeClock(), [], announce_to_nobody, answers_bytes=1_000_000)
 
 
 # -- manifests
@@ -96,7 +97,7 @@ async def test_few_large_manifests_are_parsed_at_a_time_even_if_their_requests_a
         content = image_index(annotations={"n": str(number)}).ljust(manifests_service.INLINE_PARSE_BYTES + 1)
         nothing = Preconditions()
         await service.push(
-            NAME, content, content_type=None, digest=None, tags=(), actor="", preconditions=nothing
+            ALICE, NAME, content, content_type=None, digest=None, tags=(), preconditions=nothing
         )
 
     given_up = [asyncio.create_task(push(number)) for number in range(6)]
@@ -171,7 +172,10 @@ async def test_lists_of_tags_and_repositories_end_at_the_cap_when_no_size_was_as
 
     await database.write(write)
 
-    for page in (await lists(database).tags(NAME, UNASKED), await lists(database).catalog("", UNASKED)):
+    for page in (
+        await lists(database).tags(NAME, UNASKED),
+        await lists(database).catalog(TokenSubject(), UNASKED),
+    ):
         assert len(page.names) == UNASKED_PAGE_CAP
         assert page.more
 
@@ -183,7 +187,7 @@ async def test_a_repository_with_a_thousand_open_uploads_takes_no_more_until_one
     database: Database,
 ) -> None:
     clock = FakeClock()
-    service = Uploads(database, MemoryDriver(clock), clock, writer="w.", idle_seconds=60)
+    service = Uploads(database, MemoryDriver(clock), clock, announce_to_nobody, writer="w.", idle_seconds=60)
     open_session = {"algorithm": "sha256", "started_at": NOW_MICROS, "touched_at": NOW_MICROS}
     rows = [{**open_session, "id": str(n), "repository": NAME.path} for n in range(MAX_OPEN_UPLOADS - 1)]
     await database.write(lambda tx: tx.execute(insert(upload), rows).rowcount)

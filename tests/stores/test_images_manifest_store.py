@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import func, select, text
 
 from dtr.features.images.model import Place, Referrer, WantedReferrers
-from dtr.features.images.store import manifests, reads
+from dtr.features.images.store import manifests, pulls, reads
+from dtr.features.images.store import tags as tag_store
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
 from dtr.plumbing.db import Database, Transaction, metadata
-from tests.support.registry import OCI_LAYER, OCI_MANIFEST, descriptor, image_index, image_manifest
+from tests.support.registry import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, descriptor, image_index, image_manifest
 from tests.support.rows import NOW_MICROS, manifest_row, repository_row
 
 KINDS = "SELECT kind FROM manifest_reference"
@@ -150,9 +151,9 @@ async def test_the_image_of_an_index_for_the_default_platform_is_noted_at_the_pu
 async def test_deleting_a_tag_leaves_the_manifest(database: Database, repository: Repository) -> None:
     digest = await save(database, repository, image_manifest(b"1"), "v1", "v2")
 
-    gone = [await database.write(lambda tx: manifests.delete_tag(tx, repository.id, "v1")) for _ in range(2)]
+    for _ in range(2):
+        await database.write(lambda tx: tag_store.delete_tags(tx, repository.id, ["v1"]))
 
-    assert gone == [True, False]
     assert await resolved(database, "v1") is None
     assert await resolved(database, "v2") == await resolved(database, digest) is not None
 
@@ -170,17 +171,17 @@ async def test_deleting_a_manifest_takes_its_tags_and_references_along(
     ]
 
     assert gone == [True, False]
-    assert await database.read(lambda tx: manifests.tags_after(tx, repository.id, "", 10)) == ["other"]
+    assert await database.read(lambda tx: tag_store.tags_after(tx, repository.id, "", 10)) == ["other"]
     assert [await count(database, table) for table in ("manifest", "manifest_reference")] == [1, 1]
 
 
 async def test_current_tags_names_those_that_exist(database: Database, repository: Repository) -> None:
     digest = await save(database, repository, image_manifest(b"1"), "v1")
 
-    found = await database.read(lambda tx: manifests.current_tags(tx, repository.id, ["v1", "v2"]))
+    found = await database.read(lambda tx: tag_store.current_tags(tx, repository.id, ["v1", "v2"]))
 
     assert found == {"v1": str(digest)}
-    assert await database.read(lambda tx: manifests.current_tags(tx, repository.id, [])) == {}
+    assert await database.read(lambda tx: tag_store.current_tags(tx, repository.id, [])) == {}
 
 
 async def test_a_tag_on_a_manifest_is_found(database: Database, repository: Repository) -> None:
@@ -188,11 +189,28 @@ async def test_a_tag_on_a_manifest_is_found(database: Database, repository: Repo
     untagged = str(await save(database, repository, image_manifest(b"2")))
 
     found = await database.read(
-        lambda tx: [manifests.tag_on(tx, repository.id, digest) for digest in (tagged, untagged)]
+        lambda tx: [tag_store.keeping_tag(tx, repository.id, digest) for digest in (tagged, untagged)]
     )
 
     assert found[0] in {"v1", "v2"}
     assert found[1] is None
+
+
+async def test_a_tag_on_an_index_above_is_found_at_any_depth_and_none_beside(
+    database: Database, repository: Repository
+) -> None:
+    image, other = image_manifest(b"1"), image_manifest(b"2")
+    inner = image_index(image)
+    outer = image_index(inner, media_type=OCI_INDEX)
+    digests = [str(await save(database, repository, each)) for each in (image, inner)]
+    await save(database, repository, outer, "v1")
+    beside = str(await save(database, repository, other))
+
+    found = await database.read(
+        lambda tx: [tag_store.keeping_tag(tx, repository.id, each) for each in (*digests, beside)]
+    )
+
+    assert found == ["v1", "v1", None]
 
 
 async def test_present_manifests_takes_more_digests_than_one_statement_can(
@@ -216,7 +234,7 @@ async def test_tags_come_in_byte_order_strictly_after_the_last(
     await save(database, repository, image_manifest(b"1"), *reversed(tags))
 
     async def after(last: str, limit: int) -> list[str]:
-        return await database.read(lambda tx: manifests.tags_after(tx, repository.id, last, limit))
+        return await database.read(lambda tx: tag_store.tags_after(tx, repository.id, last, limit))
 
     assert await after("", 100) == sorted(tags)
     assert await after("A", 2) == ["Z", "_"]
@@ -327,9 +345,9 @@ async def test_pulls_add_up_and_the_last_one_stays_the_last(
     digest = str(await save(database, repository, image_manifest(b"1")))
     for number, last in ((2, NOW_MICROS), (3, NOW_MICROS + 9), (1, NOW_MICROS + 4)):
         await database.write(
-            lambda tx, n=number, at=last: manifests.count_pulls(tx, [(repository.id, digest, n, at)])  # type: ignore[misc]
+            lambda tx, n=number, at=last: pulls.count_pulls(tx, [(repository.id, digest, n, at)])  # type: ignore[misc]
         )
-    await database.write(lambda tx: manifests.count_pulls(tx, []))
+    await database.write(lambda tx: pulls.count_pulls(tx, []))
 
     row = await database.read(
         lambda tx: tuple(tx.execute(text("SELECT pulls, last_pulled_at FROM manifest")).one())
@@ -341,8 +359,6 @@ async def test_pulls_add_up_and_the_last_one_stays_the_last(
 async def test_pulls_of_a_manifest_that_is_gone_are_forgotten(
     database: Database, repository: Repository
 ) -> None:
-    await database.write(
-        lambda tx: manifests.count_pulls(tx, [(repository.id, "sha256:gone", 1, NOW_MICROS)])
-    )
+    await database.write(lambda tx: pulls.count_pulls(tx, [(repository.id, "sha256:gone", 1, NOW_MICROS)]))
 
     assert await count(database, "manifest") == 0

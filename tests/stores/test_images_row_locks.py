@@ -8,16 +8,18 @@ from collections.abc import Mapping
 import pytest
 
 from dtr.core.clock import FakeClock
-from dtr.features.images.model import ManifestPush, Preconditions
+from dtr.core.principal import TokenSubject
+from dtr.features.images.model import ManifestPush, Preconditions, StoredManifest
 from dtr.features.images.service import Blobs, Manifests, PullCounter
 from dtr.features.images.store import blobs as blob_store
-from dtr.features.repositories import store as repositories
+from dtr.features.repositories.store import repositories
 from dtr.oci.digest import Digest
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.blobs.memory import MemoryDriver
 from dtr.plumbing.db import Database, Transaction
 from tests.support.registry import image_manifest
-from tests.support.rows import blob_row, manifest_row, repository_row
+from tests.support.rows import ALICE, blob_row, manifest_row, repository_row
 
 NAME = RepositoryName.parse("alice/app")
 CONFIG = Digest.of(b"config")
@@ -48,14 +50,14 @@ async def start_push(database: Database, gate: SlowGate) -> "asyncio.Task[object
         manifest_row(tx, repository, MANIFEST)
 
     await database.write(write)
-    service = Manifests(database, FakeClock(), [gate], answers_bytes=0)
+    service = Manifests(database, FakeClock(), [gate], announce_to_nobody, answers_bytes=0)
     push = service.push(
+        ALICE,
         NAME,
         MANIFEST,
         content_type=None,
         digest=None,
         tags=("v1",),
-        actor="alice",
         preconditions=Preconditions(),
     )
     task: asyncio.Task[object] = asyncio.create_task(push)
@@ -76,8 +78,9 @@ async def test_counting_pulls_and_pushing_never_wait_for_each_other_in_a_circle(
     monkeypatch.setattr(repositories, "count_pulls", counted)
     gate = SlowGate()
     push = await start_push(database, gate)
-    pulls = PullCounter(database, FakeClock())
-    pulls.count(1, str(Digest.of(MANIFEST)))
+    pulls = PullCounter(database, FakeClock(), announce_to_nobody)
+    found = StoredManifest(1, str(Digest.of(MANIFEST)), "a/b", MANIFEST)
+    pulls.count(found, "v1", TokenSubject(), "192.0.2.1", "a test")
 
     await asyncio.gather(push, pulls.flush())
 
@@ -90,7 +93,9 @@ async def test_counting_pulls_and_pushing_never_wait_for_each_other_in_a_circle(
 async def test_a_blob_does_not_go_while_a_push_counts_on_it(database: Database) -> None:
     gate, clock = SlowGate(), FakeClock()
     push = await start_push(database, gate)
-    blobs = Blobs(database, MemoryDriver(clock), clock, answers_bytes=0, small_blob_bytes=0)
+    blobs = Blobs(
+        database, MemoryDriver(clock), clock, announce_to_nobody, answers_bytes=0, small_blob_bytes=0
+    )
 
     await asyncio.gather(push, blobs.delete(NAME, CONFIG))
 

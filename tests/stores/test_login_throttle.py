@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from dtr.core.errors import NotFound, TooManyRequests
-from dtr.features.accounts import store
 from dtr.features.accounts.model import LoginAttempt
+from dtr.features.accounts.store import login as login_store
+from dtr.features.accounts.store.tables import login_success_table
 from dtr.plumbing.db import Database, Transaction
 from tests.support.accounts import HOME, PASSWORD, Registry
 
@@ -124,7 +125,7 @@ async def test_ended_windows_leave_no_rows_behind(registry: Registry) -> None:
     await registry.fail(1, name="bob", address=AWAY)
 
     within = start + timedelta(seconds=1)
-    assert await registry.database.read(lambda tx: store.find_failures(tx, old, within)) == []
+    assert await registry.database.read(lambda tx: login_store.find_failures(tx, old, within)) == []
 
 
 async def lock_account(registry: Registry, name: str = "alice") -> None:
@@ -141,7 +142,7 @@ async def lock_address(registry: Registry, address: str = HOME) -> None:
 
 async def rows_of_successes(registry: Registry) -> list[tuple[str, int]]:
     def read(tx: Transaction) -> list[tuple[str, int]]:
-        table = store.login_success_table
+        table = login_success_table
         return [(row.address, row.succeeded_at) for row in tx.execute(table.select().order_by("address"))]
 
     return await registry.database.read(read)

@@ -7,18 +7,17 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dtr.core.errors import Unauthorized
-from dtr.features.access.model import AccessPolicy
-from dtr.features.accounts import store as account_store
 from dtr.features.accounts.model import LoginAttempt, ProvenLogin
 from dtr.features.accounts.service import Accounts
-from dtr.features.repositories.service import Repositories
-from dtr.features.tokens import store
+from dtr.features.accounts.store import accounts as account_store
+from dtr.features.accounts.store import login as login_store
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import TokenRules
-from dtr.features.tokens.service import TokenService
+from dtr.features.tokens.store import client_tokens as store
 from dtr.plumbing.crypto.secretbox import SecretBox
 from dtr.plumbing.db import Database, Transaction
 from tests.support.accounts import HOME, PASSWORD, Registry
+from tests.support.tokens import TokensRoom
 
 RULES = TokenRules("dtr", "dtr", lifetime_seconds=300, leeway_seconds=5, rotate_seconds=86400)
 WAIT_SECONDS = 10
@@ -34,8 +33,7 @@ class Scene:
         self.accounts: Accounts = accounts.accounts
         self.hasher = accounts.hasher
         keys = KeyRingStore(database, SecretBox(bytes(32)), self.clock, RULES)
-        policy = AccessPolicy(create_on_push=True)
-        self.tokens = TokenService(database, Repositories(database), keys, self.clock, RULES, policy)
+        self.tokens = TokensRoom(database, keys, self.clock, RULES).service
 
     async def log_in(self) -> ProvenLogin:
         return await self.accounts.log_in("alice", PASSWORD, HOME)
@@ -103,11 +101,12 @@ async def test_a_refresh_token_asked_for_while_a_revocation_is_not_yet_committed
     scene: Scene,
 ) -> None:
     login = await scene.log_in()
+    account_id = login.account.id
     revoked, commit = threading.Event(), threading.Event()
 
     def revoke_slowly(tx: Transaction) -> None:
-        account_id = account_store.set_password_hash(tx, "alice", "v1:a new password")
-        store.revoke_refresh_tokens(tx, account_id or "")
+        account_store.set_password_hash(tx, account_id, "v1:a new password", None)
+        store.revoke_refresh_tokens(tx, account_id)
         revoked.set()
         commit.wait(WAIT_SECONDS)
 
@@ -153,7 +152,7 @@ async def test_a_stronger_hash_of_the_same_password_does_not_spoil_the_login(sce
 
     login = await scene.log_in()
 
-    stored = await scene.database.read(lambda tx: account_store.find_credentials(tx, attempt))
+    stored = await scene.database.read(lambda tx: login_store.find_credentials(tx, attempt))
     assert stored is not None
     assert stored.password_hash == f"v2:{PASSWORD}"
     token = await scene.tokens.new_refresh_token(login, "docker")

@@ -1,22 +1,26 @@
 """Repositories on both databases."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from dtr.core.actions import Action
 from dtr.core.clock import to_micros
 from dtr.core.paging import PageRequest
-from dtr.core.principal import ANONYMOUS, Principal
-from dtr.features.access.model import RepositoryFacts
-from dtr.features.repositories import store
+from dtr.core.principal import ANONYMOUS, OPERATOR, Principal
+from dtr.features.access.model import AccessPolicy
+from dtr.features.accounts.model.accounts import is_id
 from dtr.features.repositories.model import Repository, RepositoryChanges, Visibility
 from dtr.features.repositories.service import Repositories
+from dtr.features.repositories.store import repositories as store
 from dtr.oci.errors import NameUnknown
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database
+from tests.support.grants import user_row
+from tests.support.rows import repository_row
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ADMIN = Principal("1", "admin", is_admin=True)
@@ -24,8 +28,7 @@ ALICE = Principal("2", "alice")
 
 
 async def make(database: Database, *paths: str, public: bool = False) -> list[Repository]:
-    names = [RepositoryName.parse(path) for path in paths]
-    made = await database.write(lambda tx: [store.ensure(tx, name, NOW) for name in names])
+    made = await database.write(lambda tx: [repository_row(tx, path) for path in paths])
     if public:
         changes = RepositoryChanges(visibility=Visibility.PUBLIC)
         await database.write(lambda tx: [store.change(tx, path, changes) for path in paths])
@@ -48,48 +51,47 @@ async def test_a_new_repository_is_private_and_lenient(database: Database) -> No
         pushes=0,
         last_pulled_at=None,
         last_pushed_at=None,
+        uuid=made.uuid,
     )
+    assert is_id(made.uuid)
     assert await database.read(lambda tx: store.find(tx, "alice/app")) == made
 
 
-async def test_making_a_repository_again_gives_the_one_that_is_there(database: Database) -> None:
-    [first] = await make(database, "alice/app")
-    [second] = await make(database, "alice/app")
+async def test_a_name_is_given_once(database: Database) -> None:
+    await make(database, "alice/app")
 
-    assert second == first
-
-
-async def test_many_who_make_one_repository_at_once_get_the_same(database: Database) -> None:
-    made = await asyncio.gather(*(make(database, "alice/app") for _ in range(20)))
-
-    assert len({repository.id for [repository] in made}) == 1
+    name = RepositoryName.parse("alice/app")
+    assert await database.write(lambda tx: store.insert(tx, name, NOW)) is None
 
 
 async def test_an_unknown_repository_is_not_found(database: Database) -> None:
-    repositories = Repositories(database)
+    name = RepositoryName.parse("alice/app")
 
     with pytest.raises(NameUnknown):
-        await repositories.get(RepositoryName.parse("alice/app"))
-    with pytest.raises(NameUnknown):
-        await repositories.change(RepositoryName.parse("alice/app"), RepositoryChanges(immutable_tags=True))
+        await Repositories(database).get(OPERATOR, name)
+    assert await database.write(lambda tx: store.change(tx, name.path, RepositoryChanges())) is None
+    assert await database.write(lambda tx: store.lock(tx, name.path)) is None
 
 
 async def test_a_change_leaves_alone_what_it_does_not_name(database: Database) -> None:
     await make(database, "alice/app", "alice/other")
-    repositories = Repositories(database)
-    name = RepositoryName.parse("alice/app")
 
-    await repositories.change(name, RepositoryChanges(visibility=Visibility.PUBLIC, strict_sizes=True))
-    await repositories.change(name, RepositoryChanges(immutable_tags=True, strict_sizes=False))
+    async def change(**values: Any) -> Repository | None:
+        return await database.write(lambda tx: store.change(tx, "alice/app", RepositoryChanges(**values)))
 
-    changed = await repositories.get(name)
+    await change(visibility=Visibility.PUBLIC, strict_sizes=True, long_description="kept")
+    changed = await change(immutable_tags=True, strict_sizes=False)
+
+    assert changed is not None
     assert changed.visibility is Visibility.PUBLIC
     assert (changed.immutable_tags, changed.strict_sizes) == (True, False)
-    untouched = await repositories.get(RepositoryName.parse("alice/other"))
+    assert changed.long_description == "kept"
+    untouched = await database.read(lambda tx: store.find(tx, "alice/other"))
+    assert untouched is not None
     assert (untouched.visibility, untouched.immutable_tags) == (Visibility.PRIVATE, False)
 
 
-async def test_facts_of_a_hundred_names_take_one_statement(database: Database) -> None:
+async def test_the_rights_to_a_hundred_names_take_a_handful_of_statements(database: Database) -> None:
     await make(database, "alice/app")
     await make(database, "bob/site", public=True)
     names = [RepositoryName.parse(f"alice/absent-{number}") for number in range(98)]
@@ -101,20 +103,23 @@ async def test_facts_of_a_hundred_names_take_one_statement(database: Database) -
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        facts = await Repositories(database).facts(names)
+        found = await Repositories(database).decisions(ALICE, names, AccessPolicy(create_on_push=True))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
-    assert facts == {names[98]: RepositoryFacts(is_public=False), names[99]: RepositoryFacts(is_public=True)}
-    assert len([statement for statement in statements if "FROM repository" in statement]) == 1
+    assert len(found) == 100
+    assert found[names[98]].actions == {Action.PULL, Action.PUSH, Action.DELETE}
+    assert found[names[99]].actions == {Action.PULL}
+    assert len([statement for statement in statements if "SELECT" in statement]) <= 6
 
 
-async def test_facts_of_no_name_ask_nothing(database: Database) -> None:
-    assert await Repositories(database).facts([]) == {}
+async def test_the_rights_to_no_name_ask_nothing(database: Database) -> None:
+    assert await Repositories(database).decisions(ALICE, [], AccessPolicy(create_on_push=True)) == {}
 
 
 @pytest.mark.item("85")
 async def test_the_catalog_shows_everybody_only_what_they_may_pull(database: Database) -> None:
+    await database.write(lambda tx: user_row(tx, "alice"))
     await make(database, "alice/app", "bob/secret")
     await make(database, "alice/open", "bob/open", public=True)
     repositories = Repositories(database)
@@ -160,6 +165,7 @@ async def test_joined_pages_of_the_catalog_are_the_list_in_byte_order(
 
 @pytest.mark.item("81", "83", "85")
 async def test_a_page_says_whether_more_follow(database: Database) -> None:
+    await database.write(lambda tx: user_row(tx, "alice"))
     await make(database, "alice/a", "alice/b")
     repositories = Repositories(database)
 
@@ -174,6 +180,7 @@ async def test_a_page_says_whether_more_follow(database: Database) -> None:
 
 @pytest.mark.item("82")
 async def test_the_name_a_page_starts_after_need_not_exist(database: Database) -> None:
+    await database.write(lambda tx: user_row(tx, "alice"))
     await make(database, "alice/a", "alice/c")
 
     page = await Repositories(database).catalog(ALICE, PageRequest(limit=10, last="alice/b"))
@@ -199,7 +206,8 @@ async def test_a_push_is_noted(database: Database) -> None:
 
     returned = await database.write(lambda tx: store.note_push(tx, made.id, NOW))
 
-    noted = await Repositories(database).get(RepositoryName.parse("alice/app"))
+    noted = await database.read(lambda tx: store.find(tx, "alice/app"))
+    assert noted is not None
     assert (noted.pushes, noted.last_pushed_at) == (1, NOW)
     assert returned == noted
 

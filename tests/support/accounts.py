@@ -1,13 +1,16 @@
 """The accounts room with a clock that stands still and hashes that cost nothing."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from dtr.core.clock import FakeClock
 from dtr.core.errors import Unauthorized
-from dtr.core.principal import Principal
-from dtr.features.accounts import store
-from dtr.features.accounts.model import LoginAttempt
+from dtr.core.facts import Fact
+from dtr.core.principal import Caller, Principal
+from dtr.features.accounts.model import Account, AccountOwnsRepositories, LoginAttempt
 from dtr.features.accounts.service import Accounts, RevokeTokens
+from dtr.features.accounts.store import login as login_store
 from dtr.plumbing.crypto.passwords import PasswordHasher
 from dtr.plumbing.db import Database, Transaction
 
@@ -41,11 +44,42 @@ class Registry:
         self.clock = FakeClock()
         self.hasher = QuickHasher()
         self.revoked: list[str] = []
+        self.voided: list[str] = []
+        self.facts: list[Fact] = []
+        self.guarded: set[str] = set()
         self._revoke_tokens = revoke_tokens or self._note_revocation
         self.accounts = self.another_process()
 
     def another_process(self) -> Accounts:
-        return Accounts(self.database, self.hasher, self.clock, self._revoke_tokens)
+        return Accounts(
+            self.database,
+            self.hasher,
+            self.clock,
+            self._revoke_tokens,
+            revoke_access=self._note_voiding,
+            announce=self._note_fact,
+            deletion_guards=[self._guard],
+        )
+
+    async def caller(self, name: str) -> Caller:
+        """Return the user as the caller of a request from home."""
+        return Caller((await self.accounts.get(name)).principal, HOME)
+
+    def told(self) -> list[str]:
+        """Return the names of the facts that were told since the last call."""
+        names = [fact.name for fact in self.facts]
+        self.facts.clear()
+        return names
+
+    def _note_voiding(self, _tx: Transaction, account_ids: Sequence[str]) -> None:
+        self.voided += account_ids
+
+    def _note_fact(self, _tx: Transaction, fact: Fact) -> None:
+        self.facts.append(fact)
+
+    def _guard(self, _tx: Transaction, account: Account) -> None:
+        if account.name in self.guarded:
+            raise AccountOwnsRepositories(f"{account.name} owns repositories", name=account.name)
 
     def _note_revocation(self, _tx: Transaction, account_id: str) -> None:
         self.revoked.append(account_id)
@@ -63,6 +97,6 @@ class Registry:
 
         def write(tx: Transaction) -> None:
             for _ in range(times):
-                store.count_failure(tx, attempt, now)
+                login_store.count_failure(tx, attempt, now)
 
         await self.database.write(write)

@@ -58,6 +58,10 @@ class MortalDatabase:
         """See `Database.generation`."""
         return self._database.generation()
 
+    def quick_number(self, statement: str) -> int | None:
+        """See `Database.quick_number`."""
+        return self._database.quick_number(statement)
+
     async def read(self, run: Callable[[Transaction], T]) -> T:
         """See `Database.read`."""
         self._life.step()

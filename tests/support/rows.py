@@ -3,11 +3,13 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from dtr.core.clock import to_micros
-from dtr.features.images.model import ManifestPush, StoredBlob
+from dtr.core.clock import from_micros, to_micros
+from dtr.core.principal import Caller, Principal
+from dtr.features.images.model import Cause, Change, ManifestPush, StoredBlob
 from dtr.features.images.store import blobs, manifests, reads
-from dtr.features.repositories import store as repositories
+from dtr.features.images.store import tags as tag_store
 from dtr.features.repositories.model import Repository
+from dtr.features.repositories.store import repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import NameUnknown
 from dtr.oci.manifest import parse_manifest
@@ -16,11 +18,15 @@ from dtr.plumbing.db import Transaction
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOW_MICROS = to_micros(NOW)
+ALICE = Caller(Principal("alice's id", "alice"), "192.0.2.1", "a test", "request-1")
 
 
 def repository_row(tx: Transaction, path: str = "alice/app") -> Repository:
     """Make a repository, or find it."""
-    return repositories.ensure(tx, RepositoryName.parse(path), NOW)
+    name = RepositoryName.parse(path)
+    made = repositories.find(tx, path) or repositories.insert(tx, name, NOW)
+    assert made is not None, "somebody else makes it at the same time"
+    return made
 
 
 def blob_row(tx: Transaction, content: bytes, repository: Repository | None = None) -> Digest:
@@ -37,9 +43,10 @@ def manifest_row(
 ) -> Digest:
     """Store a manifest with tags; nothing is checked."""
     digest = Digest.of(content)
-    current = manifests.current_tags(tx, repository.id, tags)
-    push = ManifestPush(repository, "alice", digest, parse_manifest(content, None), content, tags, current)
+    push = ManifestPush(repository, ALICE, digest, parse_manifest(content, None), content, tags, {})
     manifests.save_manifest(tx, push, now)
+    change = Change(repository, ALICE, from_micros(now), Cause.PUSH)
+    tag_store.set_tags(tx, change, tags, str(digest))
     return digest
 
 

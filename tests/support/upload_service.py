@@ -16,10 +16,12 @@ from dtr.features.images.service.uploads import Uploads
 from dtr.oci.digest import Digest
 from dtr.oci.errors import UploadUnknown
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import announce_to_nobody
 from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.layout import blob_key
 from dtr.plumbing.db import Database, open_database
 from dtr.plumbing.db.migrate import migrate
+from tests.support.grants import user_row
 from tests.support.mortal import Life, MortalDatabase, MortalDriver
 from tests.support.rows import find_blob
 
@@ -49,6 +51,7 @@ class Worker:
             MortalDatabase(database, self.life),
             cast("BlobDriver", MortalDriver(driver, self.life)),
             clock,
+            announce_to_nobody,
             writer=f"worker.{number}.",
             idle_seconds=IDLE_SECONDS,
         )
@@ -79,6 +82,7 @@ class SmallRegistry:
         self.database = open_database(copy_of_an_empty_database(self._directory), threads=2)
         self.driver = make_driver(self._directory, self.clock)
         self.run(self.database.open())
+        self.run(self.database.write(lambda tx: user_row(tx, "a")))
         self.run(self.driver.start())
         self.workers = [self._new_worker(number) for number in range(2)]
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from dtr.features.repositories import store
+from dtr.features.repositories.store import repositories as store
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.db import Database, open_database
 
@@ -40,7 +40,7 @@ async def _write_all(url: str, namespace: str, rows: int) -> None:
 async def _write_some(database: Database, namespace: str, numbers: Iterator[int]) -> None:
     for number in numbers:
         name = RepositoryName.parse(f"{namespace}/{number}")
-        await database.write(partial(store.ensure, name=name, now=datetime.now(UTC)))
+        await database.write(partial(store.insert, name=name, now=datetime.now(UTC)))
         print(name, flush=True)  # noqa: T201 - the parent reads it
 
 

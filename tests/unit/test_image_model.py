@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dtr.core.errors import PreconditionFailed
+from dtr.core.principal import ANONYMOUS, Caller
 from dtr.features.images.model import ImmutableTags, ManifestPush, Preconditions
 from dtr.features.repositories.model import Repository, Visibility
 from dtr.oci.digest import Digest
@@ -102,12 +103,13 @@ REPOSITORY = Repository(
     pushes=0,
     last_pulled_at=None,
     last_pushed_at=None,
+    uuid="7d5b1f5e-0000-4000-8000-000000000001",
 )
 
 
 def push(repository: Repository, current: dict[str, str]) -> ManifestPush:
     manifest = parse_manifest(CONTENT, None)
-    return ManifestPush(repository, "alice", DIGEST, manifest, CONTENT, ("v1", "v2"), current)
+    return ManifestPush(repository, Caller(ANONYMOUS), DIGEST, manifest, CONTENT, ("v1", "v2"), current)
 
 
 @pytest.mark.item("78")

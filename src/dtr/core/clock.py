@@ -92,6 +92,11 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+def from_micros_if_any(micros: int | None) -> datetime | None:
+    """Return the moment of a column that may be empty."""
+    return None if micros is None else from_micros(micros)
+
+
 def rfc3339(moment: datetime) -> str:
     """Return `moment` as text in UTC, e.g. `2030-01-01T00:00:00Z`. Raises ValueError for a naive one.
 

@@ -1,11 +1,13 @@
-"""Pages of long lists: how many, and after which name.
+"""Pages of long lists: how many, and where they start.
 
-Source: OCI distribution-spec, "Listing Tags".
+Two kinds: the registry protocol goes on after the last name (source: OCI distribution-spec, "Listing Tags"), the API
+from the first entry of the next page on.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from dtr.core.errors import Invalid, PageSizeInvalid
 
@@ -14,6 +16,14 @@ PAGE_CAP: Final = 1_000
 
 UNASKED_PAGE_CAP: Final = 10_000
 """The largest page when the client names no size (items)."""
+
+DEFAULT_PAGE_SIZE: Final = 10
+"""The size of an API page when the client names none (items)."""
+
+MAX_PAGE_SIZE: Final = 10_000
+"""The largest API page (items): clients ask for so many to get everything at once."""
+
+T = TypeVar("T")
 
 # More digits than any list has items: refused rather than capped, it is a mistake.
 _PAGE_SIZE = re.compile(r"[0-9]{1,9}")
@@ -58,3 +68,25 @@ def _parse_limit(n: str, cap: int) -> int:
     if _PAGE_SIZE.fullmatch(n) is None:
         raise PageSizeInvalid("the page size n must be a non-negative integer", given=n[:100])
     return min(int(n), cap)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """The wanted part of a list: at most `size` entries from the one that `start` names on.
+
+    `start` is what an earlier answer named as the start of the next page; empty for the first. It need not exist any
+    more: the list goes on where it would be.
+    """
+
+    start: str = ""
+    size: int = DEFAULT_PAGE_SIZE
+    with_count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list, where the next begins (None at the end), and how many there are if that was asked for."""
+
+    items: Sequence[T]
+    next_start: str | None = None
+    total: int | None = None

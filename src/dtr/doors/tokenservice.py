@@ -4,20 +4,17 @@ Source: Docker registry v2 authentication, "Token Authentication Specification" 
 Authentication" (POST).
 """
 
-import base64
-import binascii
-from dataclasses import dataclass
 from typing import Final
 
 from dtr.core.actions import parse_scopes
 from dtr.core.clock import rfc3339
 from dtr.core.errors import Invalid, Unauthorized
-from dtr.core.principal import ANONYMOUS, Principal
-from dtr.features.accounts.model import ProvenLogin
-from dtr.features.accounts.service import Accounts
+from dtr.core.principal import ANONYMOUS
+from dtr.doors.credentials import circumstances, is_bearer, parse_basic, parse_bearer
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.model import IssuedToken
 from dtr.features.tokens.service import TokenService
+from dtr.features.tokens.sign_in import SignedIn, SignIn
 from dtr.plumbing.asgi.request import QueryParameters, Request
 from dtr.plumbing.asgi.response import Response, json_response
 from dtr.plumbing.asgi.routing import MethodNotAllowed, NoRoute, Route
@@ -31,31 +28,13 @@ MAX_SCOPE_CHARACTERS: Final = 4 * 1024
 _FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True)
-class BasicCredentials:
-    """A name and a password, as the client sent them."""
-
-    name: str
-    password: str
-
-
-@dataclass(frozen=True, slots=True)
-class RedeemedToken:
-    """A refresh token that a client sent, and the caller that it stands for."""
-
-    token: str
-    principal: Principal
-
-
 class TokenDoor:
     """Answers token requests."""
 
     prefix: Final = PATH
 
-    def __init__(
-        self, accounts: Accounts, tokens: TokenService, keys: KeyRingStore, service_name: str
-    ) -> None:
-        self._accounts = accounts
+    def __init__(self, sign_in: SignIn, tokens: TokenService, keys: KeyRingStore, service_name: str) -> None:
+        self._sign_in = sign_in
         self._tokens = tokens
         self._keys = keys
         self._service_name = service_name
@@ -96,13 +75,14 @@ class TokenDoor:
         self._check_service(query.get("service"))
         scopes = query.get_all("scope")
         _check_size(scopes)
-        login = await self._basic_login(request, query.get("account"))
-        principal = ANONYMOUS if login is None else login.principal
+        mark = await self._tokens.mark()
+        signed_in = await self._from_header(request, query.get("account"))
+        principal = ANONYMOUS if signed_in is None else signed_in.principal
         request.user = principal.name or ""
-        issued = await self._tokens.issue(principal, parse_scopes(scopes))
+        issued = await self._tokens.issue(principal, parse_scopes(scopes), mark)
         refresh_token = None
-        if login is not None and query.get("offline_token") == "true":
-            refresh_token = await self._refresh_token(login, query)
+        if query.get("offline_token") == "true":
+            refresh_token = await self._refresh_token(signed_in, query)
         return json_response(200, _token_document(issued, refresh_token))
 
     async def _post_token(self, request: Request) -> Response:
@@ -110,13 +90,14 @@ class TokenDoor:
         self._check_service(form.get("service"))
         scopes = form.get_all("scope")
         _check_size(scopes)
-        proof = await self._proof(request, form)
-        principal = proof.principal
-        request.user = principal.name or ""
-        issued = await self._tokens.issue(principal, parse_scopes(scopes))
-        refresh_token = proof.token if isinstance(proof, RedeemedToken) else None
-        if isinstance(proof, ProvenLogin) and form.get("access_type") == "offline":
-            refresh_token = await self._refresh_token(proof, form)
+        mark = await self._tokens.mark()
+        token = _required(form, "refresh_token") if form.get("grant_type") == "refresh_token" else None
+        signed_in = await self._from_form(request, form, token)
+        request.user = signed_in.principal.name or ""
+        issued = await self._tokens.issue(signed_in.principal, parse_scopes(scopes), mark)
+        refresh_token = token
+        if token is None and form.get("access_type") == "offline":
+            refresh_token = await self._refresh_token(signed_in, form)
         scope = " ".join(map(str, issued.granted))
         return json_response(200, {**_token_document(issued, refresh_token), "scope": scope})
 
@@ -125,42 +106,35 @@ class TokenDoor:
         if service is not None and service != self._service_name:
             raise Invalid(f"tokens are issued for the service {self._service_name} only", given=service[:100])
 
-    async def _basic_login(self, request: Request, account: str | None) -> ProvenLogin | None:
-        """Return the login that the Basic credentials prove; None without any."""
+    async def _from_header(self, request: Request, account: str | None) -> SignedIn | None:
+        """Return whom the `Authorization` header proves; None without any."""
         header = request.header(b"authorization")
         if header is None:
             return None
+        if is_bearer(header):
+            return await self._sign_in.redeem(parse_bearer(header), circumstances(request))
         basic = parse_basic(header)
         if account is not None and account != basic.name:
             raise Unauthorized("the parameter account names another user than the credentials")
-        return await self._accounts.log_in(basic.name, basic.password, request.client_host)
+        return await self._sign_in.authenticate(basic.name, basic.password, circumstances(request))
 
-    async def _proof(self, request: Request, form: QueryParameters) -> ProvenLogin | RedeemedToken:
-        """Return what the form's grant proves."""
-        grant_type = form.get("grant_type")
-        if grant_type == "refresh_token":
-            token = _required(form, "refresh_token")
-            return RedeemedToken(token, await self._tokens.redeem(token))
-        if grant_type == "password":
+    async def _from_form(self, request: Request, form: QueryParameters, token: str | None) -> SignedIn:
+        """Return whom the form's grant proves."""
+        if token is not None:
+            return await self._sign_in.redeem(token, circumstances(request))
+        if form.get("grant_type") == "password":
             name, password = _required(form, "username"), _required(form, "password")
-            return await self._accounts.log_in(name, password, request.client_host)
+            return await self._sign_in.authenticate(name, password, circumstances(request))
         raise Invalid("grant_type must be password or refresh_token")
 
-    async def _refresh_token(self, login: ProvenLogin, parameters: QueryParameters) -> str:
-        return await self._tokens.new_refresh_token(login, label=parameters.get("client_id") or "")
+    async def _refresh_token(self, signed_in: SignedIn | None, parameters: QueryParameters) -> str | None:
+        """Make a refresh token for a login by password; None for any other.
 
-
-def parse_basic(header: bytes) -> BasicCredentials:
-    """Parse an `Authorization: Basic` header (RFC 7617, section 2). Raises Unauthorized if it is none."""
-    scheme, _, encoded = header.strip().partition(b" ")
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise Unauthorized("the Authorization header cannot be read") from error
-    name, colon, password = decoded.partition(":")
-    if scheme.lower() != b"basic" or not colon:
-        raise Unauthorized("the Authorization header holds no user name and password")
-    return BasicCredentials(name, password)
+        It would outlive an access token or a robot's secret. Clients that get none keep the secret that they have.
+        """
+        if signed_in is None or signed_in.login is None:
+            return None
+        return await self._tokens.new_refresh_token(signed_in.login, label=parameters.get("client_id") or "")
 
 
 async def _read_form(request: Request) -> QueryParameters:

@@ -121,6 +121,46 @@ class TokenSettings:
     service: str = setting("dtr", kinds.text(), "The service that clients ask tokens for: the `aud` claim.")
     rotate_days: int = setting(30, kinds.days(), "A new signing key takes over after this long.")
     leeway_seconds: int = setting(5, kinds.duration(), "How far the clocks of two replicas may differ.")
+    max_access_token_days: int | None = setting(
+        None,
+        kinds.optional(kinds.days()),
+        "Longest life of an access token that a user makes, and the life of those made without an end.",
+        default_text="none: access tokens need not end",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordSettings:
+    """What new passwords must be; those that are set already stay good."""
+
+    min_length: int = setting(
+        12, kinds.whole_number(at_least=1, at_most=256), "The fewest characters of a password."
+    )
+    check_common: bool = setting(
+        default=True,
+        kind=kinds.flag(),
+        meaning="Refuse passwords that many people use, from a list that comes with the registry.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """Logins in the browser, and session tokens from `/auth/login`."""
+
+    lifetime_minutes: int = setting(
+        60, kinds.whole_number(at_least=10), "A session that nobody uses ends after this long."
+    )
+    renewal_threshold_minutes: int = setting(
+        20, kinds.whole_number(), "Use within this long of a session's end puts that off by a whole lifetime."
+    )
+    max_hours: int = setting(
+        24, kinds.whole_number(at_least=1), "A session ends after this long, however much it is used."
+    )
+    per_user_limit: int = setting(
+        10,
+        kinds.whole_number(at_least=1, at_most=1000),
+        "Sessions that a user may have at once; a new one ends the oldest.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +175,30 @@ class UploadSettings:
         kinds.optional(kinds.size(at_least=1)),
         "Largest body of one PATCH or PUT; a larger one gets 413.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSettings:
+    """Tags and manifests."""
+
+    tag_undelete_days: int = setting(
+        14, kinds.days(at_least=0), "For so long a deleted tag can be brought back, if its manifest is there."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSettings:
+    """The activity log and the audit chain. What administrators set while the registry runs counts before this."""
+
+    record_pulls: bool = setting(
+        default=True, kind=kinds.flag(), meaning="Write pulls into the activity log as well."
+    )
+    keep_days: int = setting(400, kinds.days(), "The activity log goes back this long.")
+    keep_pulls_days: int = setting(30, kinds.days(), "Pulls in the activity log are kept this long.")
+    keep_rows: int = setting(
+        1_000_000, kinds.whole_number(), "The activity log keeps this many of the latest events. 0: no limit."
+    )
+    keep_audit_days: int = setting(400, kinds.days(), "Entries of the audit chain are kept this long.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,8 +341,12 @@ class Settings:
         meaning="A push to `<own name>/<repository>` makes the repository, private.",
     )
     tls: TlsSettings = section(TlsSettings)
+    passwords: PasswordSettings = section(PasswordSettings)
     tokens: TokenSettings = section(TokenSettings)
+    sessions: SessionSettings = section(SessionSettings)
     uploads: UploadSettings = section(UploadSettings)
+    images: ImageSettings = section(ImageSettings)
+    events: EventSettings = section(EventSettings)
     limits: LimitSettings = section(LimitSettings)
     network: NetworkSettings = section(NetworkSettings)
     storage: StorageSettings = section(StorageSettings)

@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from dtr.core.addresses import address_group
 from dtr.core.errors import Denied, RegistryError, Unauthorized
 from dtr.core.ids import new_id
+from dtr.doors.api.door import API_PREFIXES, ApiDoor, Loaded
 from dtr.doors.dataplane.authorization import Authorizer
 from dtr.doors.dataplane.blobs import Redirects
 from dtr.doors.dataplane.door import DataPlane
 from dtr.doors.dataplane.fastlane import FastLane
 from dtr.doors.health import Health, HealthDoor
-from dtr.doors.tokenservice import TokenDoor, parse_basic
+from dtr.doors.identity import Identity
+from dtr.doors.login import LoginDoor
+from dtr.doors.search import SearchDoor
+from dtr.doors.tokenservice import TokenDoor
+from dtr.features.access.model import may_administer
 from dtr.oci.errors import answer_for, error_body
 from dtr.plumbing.asgi.application import Application, RequestIds
 from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
+from dtr.plumbing.asgi.mount import AsgiApplication
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.routing import Router
 from dtr.plumbing.telemetry.counters import BLOB_UPLOADED, LOGIN_FAILED, MANIFEST_PULLED, MANIFEST_PUSHED
@@ -21,6 +27,7 @@ from dtr.plumbing.telemetry.logs import bind_request_id
 from dtr.plumbing.telemetry.metrics import Metrics
 from dtr.plumbing.telemetry.observer import RequestObserver
 from dtr.settings.tree import Settings
+from dtr.wiring.holders import principal_finder
 from dtr.wiring.parts import Parts
 
 EVENTS = {
@@ -30,6 +37,8 @@ EVENTS = {
     ("POST", "/v2/uploads", 201): BLOB_UPLOADED,
     ("GET", "/auth/token", 401): LOGIN_FAILED,
     ("POST", "/auth/token", 401): LOGIN_FAILED,
+    ("POST", "/login", 401): LOGIN_FAILED,
+    ("POST", "/auth/login", 401): LOGIN_FAILED,
 }
 """What answers mean for the metrics, beyond that they were given."""
 
@@ -55,6 +64,8 @@ class Entrance:
     application: Application
     lane: FastLane
     refusals: Refusals
+    late: tuple[Loaded, ...]
+    """The parts that take longest to make: to be called once the server answers."""
 
 
 def build_entrance(
@@ -74,14 +85,24 @@ def build_entrance(
         ),
         chunk_limit_bytes=settings.uploads.chunk_limit_bytes,
         base_url=settings.external_url or "",
-        read_only=settings.read_only,
+        is_read_only=parts.configuration.is_read_only,
     )
-    tokens = TokenDoor(parts.accounts, parts.token_service, parts.keys, settings.tokens.service)
-    health = _health_door(settings, parts, metrics, ca_certificate)
+    tokens = TokenDoor(parts.sign_in, parts.token_service, parts.keys, settings.tokens.service)
+    identity = Identity(parts.sign_in, parts.sessions, settings.external_url)
+    holder = principal_finder(parts.accounts, parts.robots, parts.access_tokens)
+    search = SearchDoor(parts.search, identity, parts.checker, holder)
+    login = LoginDoor(identity, parts.sign_in, parts.sessions, parts.accounts)
+    health = _health(parts)
+    health_door = _health_door(settings, health, identity, metrics, ca_certificate)
+    control_plane = Loaded(lambda: _control_plane(settings, parts, health))
+    api = [ApiDoor(prefix, identity, control_plane) for prefix in API_PREFIXES]
     ids = RequestIds()
     rates = RateLimiter(settings.limits.request_rate, settings.limits.request_burst)
     application = Application(
-        Router([*tokens.routes(), *health.routes()], [data_plane, tokens]),
+        Router(
+            [*tokens.routes(), *login.routes(), *search.routes(), *health_door.routes()],
+            [data_plane, tokens, *api],
+        ),
         render=_render,
         observer=observer,
         ids=ids,
@@ -92,8 +113,22 @@ def build_entrance(
         bind_log_context=bind_request_id,
     )
     common = application.fixed_headers("https" if settings.tls.enabled else "http", data_plane)
-    lane = FastLane(parts.images, parts.checker, observer, ids, common, is_open=not rates.enabled)
-    return Entrance(application, lane, Refusals(ids, observer))
+    lane = FastLane(
+        parts.images,
+        parts.checker,
+        observer,
+        ids,
+        common,
+        generation=parts.database.generation,
+        is_open=not rates.enabled,
+    )
+    return Entrance(application, lane, Refusals(ids, observer), (control_plane,))
+
+
+def _control_plane(settings: Settings, parts: Parts, health: Health) -> AsgiApplication:
+    from dtr.wiring.control_plane import build_control_plane  # noqa: PLC0415 - takes longer than all the rest
+
+    return build_control_plane(settings, parts, health.problem)
 
 
 def _render(error: RegistryError) -> tuple[int, bytes]:
@@ -112,9 +147,7 @@ async def _caller(parts: Parts, request: Request) -> str:
     return f"account {grant.subject}" if grant.subject else address_group(request.client_host)
 
 
-def _health_door(
-    settings: Settings, parts: Parts, metrics: Metrics, ca_certificate: bytes | None
-) -> HealthDoor:
+def _health(parts: Parts) -> Health:
     async def database_answers() -> None:
         await parts.database.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar_one())
 
@@ -126,15 +159,21 @@ def _health_door(
     async def keys_open() -> None:
         await parts.keys.ring()
 
+    return Health({"database": database_answers, "storage": storage_takes_writes, "signing keys": keys_open})
+
+
+def _health_door(
+    settings: Settings, health: Health, identity: Identity, metrics: Metrics, ca_certificate: bytes | None
+) -> HealthDoor:
     async def only_admins(request: Request) -> None:
-        basic = parse_basic(request.header(b"authorization") or b"")
-        principal = await parts.accounts.authenticate(basic.name, basic.password, request.client_host)
-        if not principal.is_admin:
+        principal = (await identity.caller(request)).principal
+        if principal.is_anonymous:
+            raise Unauthorized("metrics are for administrators here: log in first")
+        if not may_administer(principal):
             raise Denied("metrics are for administrators here")
 
-    checks = {"database": database_answers, "storage": storage_takes_writes, "signing keys": keys_open}
     return HealthDoor(
-        Health(checks),
+        health,
         metrics,
         ca_certificate,
         only_admins if settings.metrics.require_admin else None,

@@ -13,11 +13,12 @@ from dtr.plumbing.crypto.ca import CertificateAuthority, load_identity
 from dtr.plumbing.crypto.files import create_private_file
 from dtr.plumbing.db.migrate import migrate
 from dtr.settings.tree import Settings
+from dtr.wiring.database_note import refuse_new_sqlite, write_note
 from dtr.wiring.parts import build_parts, opened
+from dtr.wiring.replica import REPLICA_ID_FILE
 
 ADMIN_PASSWORD_VARIABLE = "DTR_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 LOCK_FILE = "server.lock"
-REPLICA_ID_FILE = "replica.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ def prepare(settings: Settings) -> Preparation:
     """
     _make_directory(settings.data)
     lock = _lock(settings.data)
+    refuse_new_sqlite(settings)
     migrate(settings.database_url)
+    write_note(settings)
     _close_database_to_others(settings.data)
     replica_id = _replica_id(settings.data)
     password = asyncio.run(_prepare_parts(settings, replica_id))

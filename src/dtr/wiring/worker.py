@@ -4,12 +4,14 @@ import asyncio
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from socket import socket
 
 import structlog
 import uvloop
 
 from dtr import __version__
+from dtr.doors.api.door import Loaded
 from dtr.plumbing.asgi.connections import ConnectionLimits
 from dtr.plumbing.asgi.server import WorkerServer, repeat
 from dtr.plumbing.asgi.signals import hold_exit_signals
@@ -26,6 +28,10 @@ from dtr.wiring.startup import Preparation
 
 FLUSH_PULLS_SECONDS = 5.0
 EXPIRE_UPLOADS_SECONDS = 60.0
+FORGET_TAG_MOVES_SECONDS = 600.0
+FORGET_OLD_NAMES_SECONDS = 3600.0
+COMPACT_EVENTS_SECONDS = 300.0
+LOOK_AFTER_AUDIT_SECONDS = 3600.0
 SPARE_DESCRIPTORS = 128
 """For the database, log files, and what libraries open."""
 DESCRIPTORS_PER_CONNECTION = 3
@@ -66,7 +72,7 @@ async def _serve(
         await metrics.start()
         if access_log is not None:
             await access_log.start()
-        background = _background(parts)
+        background = [*_background(parts, index), asyncio.create_task(_load(entrance.late))]
         try:
             await server.run(listening)
         finally:
@@ -79,16 +85,34 @@ async def _serve(
                 await access_log.close()
 
 
-def _background(parts: Parts) -> list[asyncio.Task[None]]:
-    """Start what a worker does beside answering requests."""
+def _background(parts: Parts, index: int) -> list[asyncio.Task[None]]:
+    """Start what a worker does beside answering requests. What one can do for all, the first one does."""
 
     def note(error: BaseException) -> None:
         log.error("worker.background_failed", exc_info=error)
 
-    return [
+    everybody = [
         asyncio.create_task(repeat(FLUSH_PULLS_SECONDS, parts.images.pulls.flush, note)),
         asyncio.create_task(repeat(EXPIRE_UPLOADS_SECONDS, parts.images.uploads.expire, note)),
+        asyncio.create_task(repeat(FORGET_TAG_MOVES_SECONDS, parts.tag_history.prune, note)),
     ]
+    if index > 0:
+        return everybody
+    return [
+        *everybody,
+        asyncio.create_task(repeat(FORGET_OLD_NAMES_SECONDS, parts.renaming.forget_old_names, note)),
+        asyncio.create_task(repeat(COMPACT_EVENTS_SECONDS, parts.activity.compact, note)),
+        asyncio.create_task(repeat(LOOK_AFTER_AUDIT_SECONDS, parts.audit.look_after, note)),
+    ]
+
+
+async def _load(late: Sequence[Loaded]) -> None:
+    """Make the API while the data plane answers already; an error shows at the first request as well."""
+    for part in late:
+        try:
+            await part()
+        except Exception:
+            log.exception("worker.late_part_failed")
 
 
 def _access_log(settings: Settings) -> AccessLog | None:

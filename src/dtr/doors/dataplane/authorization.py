@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dtr.core.actions import Action
 from dtr.core.errors import Denied, Unauthorized
+from dtr.core.principal import MAX_USER_AGENT, Caller, Principal
 from dtr.doors.dataplane.paths import Address
 from dtr.features.tokens.checker import TokenChecker
 from dtr.features.tokens.model import TokenGrant
@@ -51,6 +52,18 @@ class Call:
     request: Request
     address: Address
     grant: TokenGrant
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, as facts and histories note it."""
+        holder = self.grant.holder
+        principal = Principal(holder.account_id or None, holder.name or None, kind=holder.kind)
+        return Caller(principal, self.request.client_host, user_agent(self.request), self.request.request_id)
+
+
+def user_agent(request: Request) -> str:
+    """Return what the client says to be, as far as it is kept."""
+    return (request.header(b"user-agent") or b"")[:MAX_USER_AGENT].decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)

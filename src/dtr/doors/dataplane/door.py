@@ -43,11 +43,14 @@ class DataPlane:
         redirects: Redirects,
         chunk_limit_bytes: int | None = None,
         base_url: str = "",
-        read_only: bool = False,
+        is_read_only: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Take the parts. `base_url` (scheme and host) makes Location headers absolute."""
+        """Take the parts. `base_url` (scheme and host) makes Location headers absolute.
+
+        `is_read_only` is asked at each write; without it the registry always takes writes.
+        """
         self._authorizer = authorizer
-        self._read_only = read_only
+        self._is_read_only = is_read_only
         manifests = ManifestHandlers(images, base_url)
         blobs = BlobHandlers(images, redirects)
         uploads = UploadHandlers(images, base_url, chunk_limit_bytes)
@@ -84,7 +87,7 @@ class DataPlane:
         request.route = f"/v2/{address.endpoint}"
         rule = self._rule(request.method, address)
         grant = await self._authorizer.authorize(request, *rule.needs(request, address))
-        if rule.writes and self._read_only:
+        if rule.writes and self._is_read_only is not None and await self._is_read_only():
             raise ReadOnly("the registry is read-only at the moment")
         return await rule.handler(Call(request, address, grant))
 

@@ -5,18 +5,21 @@ answer with 200 and the very same headers, made by the same functions; in every 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dtr.core.actions import Action
+from dtr.core.principal import MAX_USER_AGENT
 from dtr.doors.dataplane.blobs import whole_blob_headers
 from dtr.doors.dataplane.manifests import manifest_headers
+from dtr.features.images.model import StoredBlob, StoredManifest
 from dtr.features.images.service import Images
 from dtr.features.tokens.checker import TokenChecker
 from dtr.oci.headers import parse_accept
 from dtr.plumbing.cache import BoundedCache
 
 Headers = list[tuple[bytes, bytes]]
+Found = tuple[bytes, bytes, StoredManifest | None]
 
 STEP_ASIDE = frozenset(
     (
@@ -73,13 +76,16 @@ class FastLane:
         ids: NextId,
         common_headers: Sequence[tuple[bytes, bytes]],
         *,
+        generation: Callable[[], int | None],
         is_open: bool = True,
     ) -> None:
         """Take the parts. `common_headers` are those that the ordinary way adds to every answer of this door.
 
+        `generation` is the database's: one look at it tells of the token and of the content whether they still count.
         A lane that is not open answers nothing: where requests are rationed, each must be counted.
         """
         self._is_open = is_open
+        self._generation = generation
         self._images = images
         self._checker = checker
         self._observer = observer
@@ -98,13 +104,18 @@ class FastLane:
         authorization, accepts, agent = asked
         text = target.decode("ascii", "replace")
         path, folder, reference = _split(text)
-        grant = self._checker.peek(authorization)
+        generation = self._generation()
+        grant = self._checker.peek(authorization, generation)
         if grant is None or not grant.allows("repository", path, Action.PULL.value):
             return None
-        found = self._find(method, path, folder, reference, accepts)
+        found = self._find(method, path, folder, reference, accepts, generation)
         if found is None:
             return None
-        head, body = found
+        head, body, pulled = found
+        user_agent = agent.decode("latin-1")
+        if pulled is not None:
+            tag = "" if ":" in reference else reference
+            self._images.pulls.count(pulled, tag, grant.holder, client, user_agent[:MAX_USER_AGENT])
         request_id = self._ids.next()
         duration = time.perf_counter() - started
         self._observer.observe_answer(
@@ -117,43 +128,45 @@ class FastLane:
             200,
             len(body),
             duration,
-            agent.decode("latin-1"),
+            user_agent,
         )
         return b"%b%bx-request-id: %b\r\n\r\n%b" % (head, self._common, request_id.encode(), body)
 
-    def _find(
-        self, method: bytes, path: str, folder: str, reference: str, accepts: tuple[bytes, ...]
-    ) -> tuple[bytes, bytes] | None:
-        """Return header lines and body from memory."""
+    def _find(  # noqa: PLR0913, PLR0917 - what was asked; positional on the hottest path
+        self,
+        method: bytes,
+        path: str,
+        folder: str,
+        reference: str,
+        accepts: tuple[bytes, ...],
+        generation: int | None,
+    ) -> Found | None:
+        """Return header lines, body and what counts as pulled, from memory."""
         wants_content = method == b"GET"
         if folder == "manifests":
-            return self._manifest(path, reference, accepts, wants_content=wants_content)
+            manifest = self._images.manifests.resolve_cached(path, reference, generation)
+            if manifest is None:
+                return None
+            return self._manifest(manifest, reference, accepts, wants_content=wants_content)
         if folder == "blobs":
-            return self._blob(path, reference, wants_content=wants_content)
+            blob = self._images.blobs.find_cached(path, reference, generation)
+            return None if blob is None else self._blob(blob, reference, wants_content=wants_content)
         return None
 
     def _manifest(
-        self, path: str, reference: str, accepts: tuple[bytes, ...], *, wants_content: bool
-    ) -> tuple[bytes, bytes] | None:
-        found = self._images.manifests.resolve_cached(path, reference)
-        if found is None:
-            return None
+        self, found: StoredManifest, reference: str, accepts: tuple[bytes, ...], *, wants_content: bool
+    ) -> Found | None:
         by_digest = ":" in reference
         if not by_digest and not parse_accept(accepts).allows(found.media_type):
             return None
-        if wants_content:
-            self._images.pulls.count(found.repository_id, found.digest)
         key = ("digest" if by_digest else "tag", found.digest, found.media_type)
         head = self._heads.get(key)
         if head is None:
             head = _lines(manifest_headers(found, by_digest=by_digest))
             self._heads.put(key, head, len(head))
-        return head, found.content if wants_content else b""
+        return (head, found.content, found) if wants_content else (head, b"", None)
 
-    def _blob(self, path: str, digest: str, *, wants_content: bool) -> tuple[bytes, bytes] | None:
-        found = self._images.blobs.find_cached(path, digest)
-        if found is None:
-            return None
+    def _blob(self, found: StoredBlob, digest: str, *, wants_content: bool) -> Found | None:
         content: bytes | None = b""
         if wants_content:
             content = (
@@ -168,7 +181,7 @@ class FastLane:
         if head is None:
             head = _lines(whole_blob_headers(found))
             self._heads.put(key, head, len(head))
-        return head, content or b""
+        return head, content or b"", None
 
 
 def _is_plain_read(method: bytes, target: bytes) -> bool:

@@ -36,7 +36,7 @@ class ListHandlers:
     async def catalog(self, call: Call) -> Response:
         """GET /v2/_catalog: the repositories that the caller may see."""
         page = _page(call.request)
-        found = await self.images.lists.catalog(call.grant.subject, page)
+        found = await self.images.lists.catalog(call.grant.holder, page)
         return _json_page(orjson.dumps({"repositories": found.names}), "/v2/_catalog", page, found)
 
     async def referrers(self, call: Call) -> Response:

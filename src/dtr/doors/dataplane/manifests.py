@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dtr.core.errors import Invalid, UriTooLong
-from dtr.doors.dataplane.authorization import Call
+from dtr.doors.dataplane.authorization import Call, user_agent
 from dtr.features.images.model import Preconditions, PushedManifest, StoredManifest
 from dtr.features.images.service import Images
 from dtr.oci.digest import Digest
@@ -54,7 +54,13 @@ class ManifestHandlers:
         if condition is not None and etag_matches(condition, found.digest):
             return BytesResponse(304, [pair for pair in headers if pair[0] != b"content-length"])
         if call.request.method == "GET":
-            self.images.pulls.count(found.repository_id, found.digest)
+            self.images.pulls.count(
+                found,
+                "" if by_digest else str(reference),
+                call.grant.holder,
+                call.request.client_host,
+                user_agent(call.request),
+            )
         return BytesResponse(200, headers, found.content)
 
     async def _substitute(
@@ -77,12 +83,12 @@ class ManifestHandlers:
         tags = _tags(call.request, reference)
         content = await call.request.body(MAX_MANIFEST_BYTES, too_large=ManifestTooLarge)
         pushed = await self.images.manifests.push(
+            call.caller,
             name,
             content,
             content_type=_text(call.request.header(b"content-type")),
             digest=digest,
             tags=tags,
-            actor=call.grant.subject,
             preconditions=Preconditions(
                 _text(call.request.header(b"if-match")), _text(call.request.header(b"if-none-match"))
             ),
@@ -110,7 +116,8 @@ class ManifestHandlers:
     async def delete(self, call: Call) -> Response:
         """DELETE of a tag, or of a digest with every tag on it."""
         name = call.address.repository()
-        await self.images.manifests.delete(name, _readable_reference(name, call.address.reference))
+        reference = _readable_reference(name, call.address.reference)
+        await self.images.manifests.delete(call.caller, name, reference)
         return BytesResponse(202)
 
 

@@ -7,7 +7,6 @@ from dtr.doors.dataplane.authorization import Call
 from dtr.features.images.model import UploadSession
 from dtr.features.images.service import Images
 from dtr.features.images.service.uploads import Chunk
-from dtr.features.tokens.model import TokenGrant
 from dtr.oci.digest import Digest
 from dtr.oci.errors import DigestInvalid, NameInvalid
 from dtr.oci.names import RepositoryName
@@ -32,26 +31,26 @@ class UploadHandlers:
         """POST: begin a session, take a whole blob, or mount one."""
         name = call.address.repository()
         mount = call.request.query.get("mount")
-        if mount is not None and await self._mount(call.request, name, Digest.parse(mount), call.grant):
+        if mount is not None and await self._mount(call, name, Digest.parse(mount)):
             call.request.route += "/mount"
             return self._created(name, Digest.parse(mount))
         digest = _single_digest(call.request)
         if digest is not None:
-            await self.images.uploads.push_whole(name, digest, self._chunk(call.request))
+            await self.images.uploads.push_whole(call.caller, name, digest, self._chunk(call.request))
             return self._created(name, digest)
         algorithm = call.request.query.get("digest-algorithm") or "sha256"
         session = await self.images.uploads.start(name, algorithm)
         return BytesResponse(202, self._session_headers(session))
 
-    async def _mount(self, request: Request, name: RepositoryName, digest: Digest, grant: TokenGrant) -> bool:
+    async def _mount(self, call: Call, name: RepositoryName, digest: Digest) -> bool:
         """Mount from where the caller may pull. What is not possible becomes an ordinary upload, without a hint."""
-        source = request.query.get("from")
+        source, grant = call.request.query.get("from"), call.grant
         try:
             candidates = grant.names("repository") if source is None else {RepositoryName.parse(source).path}
         except NameInvalid:
             return False
         allowed = sorted(path for path in candidates if grant.allows("repository", path, Action.PULL.value))
-        return await self.images.blobs.mount(name, digest, allowed)
+        return await self.images.blobs.mount(call.caller, name, digest, allowed)
 
     async def status(self, call: Call) -> Response:
         """GET and HEAD: how far the upload has come."""
@@ -72,7 +71,7 @@ class UploadHandlers:
             await self.images.uploads.status(name, call.address.reference)
             raise DigestInvalid("the digest parameter is missing")
         chunk = self._chunk(call.request) if _has_body(call.request) else None
-        await self.images.uploads.finish(name, call.address.reference, digest, chunk)
+        await self.images.uploads.finish(call.caller, name, call.address.reference, digest, chunk)
         return self._created(name, digest)
 
     async def cancel(self, call: Call) -> Response:

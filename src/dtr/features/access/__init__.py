@@ -1,5 +1,5 @@
-"""Who may do what to a repository: pure rules, no tables, no settings of its own.
+"""Who may do what: the table of roles, as pure rules for all rooms.
 
-Leans on nothing but the words of floor 0. Every door and service asks here, so that a right means the same
-everywhere.
+Owns no tables, events or settings. Who belongs to which organization and team is kept by `accounts`; which team or user
+was granted what is kept by `repositories`. Both ask these rules, so this room stands left of all others.
 """

@@ -1,4 +1,4 @@
-"""`dtr user`: the operator's way to accounts."""
+"""`dtr user` and `dtr organization`: the operator's way to accounts."""
 
 import asyncio
 import json
@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from dtr.core.clock import rfc3339
-from dtr.features.accounts.model import Account
+from dtr.core.paging import ListPage
+from dtr.core.principal import OPERATOR
+from dtr.features.accounts.model.accounts import Account, AccountChanges, NewAccount
+from dtr.features.accounts.model.organizations import Member, MemberFilter
 from dtr.features.accounts.service import Accounts
 from dtr.plumbing.crypto.passwords import generate_password
 
@@ -18,28 +21,37 @@ T = TypeVar("T")
 _password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of generating one."
 )
+_full_name = click.option("--full-name", default="", help="What it is called in lists.")
+_output = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+MEMBERS_AT_ONCE = 1_000
 
 
 @click.group()
 def user() -> None:
-    """Create, list and change user accounts."""
+    """Create, list, change and delete user accounts."""
 
 
 @user.command()
 @click.argument("name")
 @click.option("--full-name", default="", help="The person's name, for lists.")
 @click.option("--admin", is_flag=True, help="The user administers the whole registry.")
+@click.option("--auditor", is_flag=True, help="The user reads all metadata and logs, and changes nothing.")
 @_password_stdin
-def add(*, name: str, full_name: str, admin: bool, password_stdin: bool) -> None:
+def add(*, name: str, full_name: str, admin: bool, auditor: bool, password_stdin: bool) -> None:
     """Create the user NAME. A generated password is printed once."""
     password, generated = _new_password(from_stdin=password_stdin)
-    _run(lambda accounts: accounts.create(name, password, is_admin=admin, full_name=full_name))
+    _run(
+        lambda accounts: accounts.create(
+            name, password, is_admin=admin, is_auditor=auditor, full_name=full_name
+        )
+    )
     click.echo(f"created user {name}", err=True)
     _show(generated)
 
 
 @user.command("list")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_output
 def list_users(*, output: str) -> None:
     """List all users."""
     accounts = _run(lambda accounts: accounts.list_all())
@@ -53,7 +65,7 @@ def list_users(*, output: str) -> None:
 @user.command()
 @click.argument("name")
 def disable(*, name: str) -> None:
-    """Lock the user NAME out, at once and everywhere; access tokens already given out end within minutes."""
+    """Lock the user NAME out, at once and everywhere."""
     _run(lambda accounts: accounts.set_active(name, is_active=False))
     click.echo(f"disabled user {name}", err=True)
 
@@ -64,6 +76,35 @@ def enable(*, name: str) -> None:
     """Let the user NAME log in again."""
     _run(lambda accounts: accounts.set_active(name, is_active=True))
     click.echo(f"enabled user {name}", err=True)
+
+
+@user.command("set")
+@click.argument("name")
+@click.option("--admin/--no-admin", default=None, help="Whether the user administers the whole registry.")
+@click.option(
+    "--auditor/--no-auditor",
+    default=None,
+    help="Whether the user reads all metadata and logs, and changes nothing.",
+)
+@click.option("--full-name", default=None, help="The person's name, for lists.")
+def set_(*, name: str, admin: bool | None, auditor: bool | None, full_name: str | None) -> None:
+    """Change the user NAME; options that are not given leave things as they are."""
+    changes = AccountChanges(full_name=full_name, is_admin=admin, is_auditor=auditor)
+    _run(lambda accounts: accounts.users.change(OPERATOR, name, changes))
+    click.echo(f"changed user {name}", err=True)
+
+
+@user.command()
+@click.argument("name")
+def delete(*, name: str) -> None:
+    """Delete the user NAME, who must own no repositories, with memberships, keys and tokens."""
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.get(name)  # an organization of the name is no user
+        await accounts.users.delete(OPERATOR, name)
+
+    _run(work)
+    click.echo(f"deleted user {name}", err=True)
 
 
 @user.command()
@@ -86,6 +127,67 @@ def unlock(*, name: str) -> None:
     """
     _run(lambda accounts: accounts.unlock(name))
     click.echo(f"unlocked user {name}", err=True)
+
+
+@click.group()
+def organization() -> None:
+    """Create and list organizations, and list their members."""
+
+
+@organization.command("add")
+@click.argument("name")
+@_full_name
+@click.option("--owner", metavar="USER", help="A user who manages its members and teams.")
+def add_organization(*, name: str, full_name: str, owner: str | None) -> None:
+    """Create the organization NAME."""
+
+    async def work(accounts: Accounts) -> None:
+        if owner is not None:
+            await accounts.get(owner)  # before anything is made
+        await accounts.users.create(OPERATOR, NewAccount(name=name, full_name=full_name, is_org=True))
+        if owner is not None:
+            await accounts.organizations.put_member(OPERATOR, name, owner, is_admin=True)
+
+    _run(work)
+    click.echo(f"created organization {name}", err=True)
+
+
+@organization.command("list")
+@_output
+def list_organizations(*, output: str) -> None:
+    """List all organizations."""
+    found = _run(lambda accounts: accounts.list_organizations())
+    if output == "json":
+        plain = [{"id": each.id, "name": each.name, "fullName": each.full_name} for each in found]
+        click.echo(json.dumps(plain, indent=2))
+        return
+    for each in found:
+        click.echo(f"{each.name}\t{each.full_name}".rstrip())
+
+
+@organization.command()
+@click.argument("name")
+@_output
+def members(*, name: str, output: str) -> None:
+    """List the members of the organization NAME."""
+    found = _run(lambda accounts: _all_members(accounts, name))
+    if output == "json":
+        plain = [{"name": each.account.name, "isAdmin": each.is_admin} for each in found]
+        click.echo(json.dumps(plain, indent=2))
+        return
+    for each in found:
+        click.echo(f"{each.account.name}\t{'owner' if each.is_admin else 'member'}")
+
+
+async def _all_members(accounts: Accounts, name: str) -> list[Member]:
+    found, start = list[Member](), ""
+    while True:
+        wanted = ListPage(start, MEMBERS_AT_ONCE)
+        page = await accounts.organizations.members(OPERATOR, name, MemberFilter.ALL, wanted)
+        found += page.items
+        if page.next_start is None:
+            return found
+        start = page.next_start
 
 
 def _run(work: Callable[[Accounts], Awaitable[T]]) -> T:
@@ -117,7 +219,9 @@ def _show(generated: str | None) -> None:
 def _state(account: Account) -> str:
     if not account.is_active:
         return "disabled"
-    return "administrator" if account.is_admin else "user"
+    if account.is_admin:
+        return "administrator"
+    return "auditor" if account.is_auditor else "user"
 
 
 def _plain(account: Account) -> dict[str, object]:
@@ -126,6 +230,7 @@ def _plain(account: Account) -> dict[str, object]:
         "name": account.name,
         "fullName": account.full_name,
         "isAdmin": account.is_admin,
+        "isAuditor": account.is_auditor,
         "isActive": account.is_active,
         "createdAt": rfc3339(account.created_at),
     }

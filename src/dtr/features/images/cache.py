@@ -25,16 +25,24 @@ class ValidatedCache(Generic[K, V]):
     def generation(self) -> int | None:
         """Read the present generation and drop what is older. `None`: nothing can be kept."""
         current = self._read_generation()
-        if current != self._generation:
-            self._cache.clear()
-            self._generation = current
+        self._drop_older(current)
         return current
 
     def get(self, key: K) -> V | None:
         """Return an answer that is true now."""
-        return self._cache.get(key) if self.generation() is not None else None
+        return self.get_at(key, self._read_generation())
+
+    def get_at(self, key: K, generation: int | None) -> V | None:
+        """Return an answer that is true at a generation that the caller has read just now."""
+        self._drop_older(generation)
+        return self._cache.get(key) if generation is not None else None
 
     def put(self, key: K, value: V, size_bytes: int, generation: int | None) -> None:
         """Keep an answer that was read from the database after `generation` was."""
         if generation is not None and generation == self._generation:
             self._cache.put(key, value, size_bytes)
+
+    def _drop_older(self, generation: int | None) -> None:
+        if generation != self._generation:
+            self._cache.clear()
+            self._generation = generation

@@ -3,15 +3,36 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import ClassVar, Protocol
 
-from dtr.core.errors import PreconditionFailed
+from dtr.core.errors import Conflict, NotFound, PreconditionFailed, RegistryError
+from dtr.core.principal import Caller
 from dtr.features.repositories.model import Repository
 from dtr.oci.digest import Digest
-from dtr.oci.errors import TagImmutable
+from dtr.oci.errors import ManifestUnknown, TagImmutable
 from dtr.oci.headers import etag_matches
 from dtr.oci.manifest import Manifest
 from dtr.plumbing.db import Transaction
+
+
+class NoSuchTag(NotFound):
+    """The tag is not in this repository."""
+
+    api_code: ClassVar[str] = "NO_SUCH_TAG"
+
+
+class TagExists(Conflict):
+    """The tag is there, so that nothing needs to be brought back."""
+
+    api_code: ClassVar[str] = "TAG_EXISTS"
+
+
+class ManifestGone(Conflict):
+    """The manifest that a tag shall name again was deleted."""
+
+    api_code: ClassVar[str] = "MANIFEST_GONE"
+
 
 DEFAULT_PLATFORM = ("linux", "amd64")
 """Of the image (operating system, architecture) that clients get who ask for an index and know only images."""
@@ -81,7 +102,7 @@ class ManifestPush:
     """A manifest about to land, as the gates see it."""
 
     repository: Repository
-    actor: str
+    caller: Caller
     digest: Digest
     manifest: Manifest
     content: bytes
@@ -96,6 +117,16 @@ class PushGate(Protocol):
     def check(self, tx: Transaction, push: ManifestPush) -> None:
         """Raise a `Denied` with a sentence for people, or return. Runs inside the push's transaction."""
         ...
+
+
+def no_such_tag(path: str, tag: str) -> NoSuchTag:
+    """Say that a repository has no such tag."""
+    return NoSuchTag(f"{path} has no tag {tag[:128]}", tag=tag[:128])
+
+
+def no_such_manifest(path: str, reference: str) -> ManifestUnknown:
+    """Say that a repository has no such manifest."""
+    return ManifestUnknown(f"{path} has no manifest {reference}", reference=reference)
 
 
 def immutable(tag: str, repository: Repository) -> TagImmutable:
@@ -115,6 +146,103 @@ class ImmutableTags:
         for name, digest in push.current_tags.items():
             if digest != str(push.digest):
                 raise immutable(name, push.repository)
+
+
+class Cause(StrEnum):
+    """Why a tag came, moved or went."""
+
+    PUSH = "push"
+    DELETE = "delete"
+    MANIFEST_DELETE = "manifest-delete"
+    """It went with the manifest that it named."""
+    TAG_LIMIT = "tag-limit"
+    """It made room for a tag that was pushed: see `Repository.tag_limit`."""
+    RESTORE = "restore"
+    """It was rolled back, or undeleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagMove:
+    """From which manifest to which a tag moves: None on the side where it does not exist."""
+
+    name: str
+    digest: str | None
+    previous_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedManifest:
+    """A manifest in a list of the API."""
+
+    digest: str
+    media_type: str
+    artifact_type: str | None
+    size_bytes: int
+    """Config and layers as far as they are kept here; of an index the size of the document itself."""
+    pushed_at: datetime
+    pushed_by: str
+    pulls: int
+    last_pulled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTag:
+    """A tag in a list of the API, with the manifest that it names."""
+
+    name: str
+    tagged_by: str
+    created_at: datetime
+    tagged_at: datetime
+    manifest: ListedManifest
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One move of a tag, as it was recorded. `id` numbers go up in the order of recording."""
+
+    id: int
+    name: str
+    digest: str | None
+    previous_digest: str | None
+    at: datetime
+    actor_id: str
+    actor_name: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedTag:
+    """A tag that can be brought back. Moments are aware, in UTC."""
+
+    name: str
+    digest: str
+    deleted_at: datetime
+    deleted_by: str
+    cause: Cause
+    restorable_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TagRemoval:
+    """What became of one of many tags that should go: `error` is None if it went."""
+
+    tag: str
+    error: RegistryError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The circumstances of what happens to tags and manifests of a repository. `at` is aware, in UTC."""
+
+    repository: Repository
+    caller: Caller
+    at: datetime
+    cause: Cause
+
+    @property
+    def actor(self) -> str:
+        """The name of who does it; empty for somebody without one."""
+        return self.caller.principal.name or ""
 
 
 @dataclass(frozen=True, slots=True)

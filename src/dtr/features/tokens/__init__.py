@@ -1,5 +1,7 @@
-"""Tokens: what a client gets for its password, the keys that sign them, and how they are checked.
+"""Tokens: what a client gets for its password, the keys that sign them, how they are checked and revoked.
 
-Owns the tables `client_token` (refresh tokens, by hash) and `signing_key` (sealed private keys). Settings:
-issuer, service, lifetime, rotation, leeway. Leans on `accounts`, `access` and `repositories`.
+Also the access tokens of users, and the one place where a name and a secret of any kind become a caller (`sign_in`).
+
+Owns the tables `client_token` (refresh tokens and access tokens, by hash), `client_token_use`, `revocation` and
+`signing_key` (sealed private keys), and the settings `tokens`. Leans on `accounts`, `access` and `repositories`.
 """

@@ -11,7 +11,8 @@ from dtr.core.clock import rfc3339
 from dtr.features.accounts.service import Accounts
 from dtr.features.tokens.keys import KeyRingStore
 from dtr.features.tokens.service import TokenService
-from dtr.features.tokens.store import RefreshToken, StoredKey
+from dtr.features.tokens.store.client_tokens import RefreshToken
+from dtr.features.tokens.store.signing_keys import StoredKey
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ def list_tokens(*, name: str, output: str) -> None:
 @tokens.command()
 @click.argument("name")
 def revoke(*, name: str) -> None:
-    """Revoke all refresh tokens of the user NAME; access tokens already given out end within minutes."""
+    """Revoke all refresh tokens of the user NAME; access tokens already given out are void at once."""
     _run(lambda parts: _revoke_tokens_of(name, parts.accounts, parts.token_service))
     click.echo(f"revoked the refresh tokens of user {name}", err=True)
 

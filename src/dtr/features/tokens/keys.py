@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Final
 
 from dtr.core.clock import Clock
-from dtr.features.tokens import store
 from dtr.features.tokens.model import TokenRules
-from dtr.features.tokens.store import StoredKey
+from dtr.features.tokens.store import signing_keys as store
+from dtr.features.tokens.store.signing_keys import StoredKey
 from dtr.plumbing.crypto.keyring import KeyRing, SigningKey, new_signing_key
 from dtr.plumbing.crypto.secretbox import SecretBox
 from dtr.plumbing.db import Database, Transaction

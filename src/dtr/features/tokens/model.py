@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from dtr.core.actions import Action, Scope
 from dtr.core.ids import new_secret
+from dtr.core.principal import Principal, PrincipalKind, TokenSubject
 
 REPOSITORY: Final = "repository"
 REGISTRY: Final = "registry"
@@ -29,6 +30,12 @@ LAST_USED_STEP: Final = timedelta(hours=1)
 MAX_DENIED: Final = 20
 """How many refused scopes a token remembers: it has to fit into a request header."""
 
+CREATION_SUBJECT: Final = "creation"
+"""What is revoked when pushes cease to create repositories: every token for a push may have been given for that."""
+
+NOBODY: Final = TokenSubject()
+"""The holder of a token for anonymous callers."""
+
 AccessClaim: TypeAlias = list[dict[str, Any]]
 """Resources and actions as a token carries them: `type`, perhaps `class`, `name`, `actions`."""
 
@@ -38,6 +45,8 @@ class GeneratedBy(StrEnum):
 
     AUTO = "auto"
     """By a login that asked for a refresh token."""
+    MANUAL = "manual"
+    """By a person who wanted an access token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,12 @@ class TokenGrant:
     """Type, name and action of each right."""
     denied: frozenset[tuple[str, str, str]]
     """The same of what was asked for and refused when the token was issued."""
+    holder: TokenSubject = NOBODY
+    """Whom it was issued to."""
+    mark: int = 0
+    """The newest revocation before the holder's rights were read; a later one of theirs makes the token void."""
+    revocable: frozenset[str] = frozenset()
+    """The subjects of such revocations: the holder, and what it was granted on."""
 
     def allows(self, type_: str, name: str, action: str) -> bool:
         """Tell whether the bearer may do this."""
@@ -135,6 +150,59 @@ class TokenGrant:
         return not self.allows(type_, name, action) and (
             (type_, name, action) in self.denied or (type_, name, Action.ALL) in self.denied
         )
+
+
+def account_subject(account_id: str) -> str:
+    """Return what a revocation of a user's tokens is stored under."""
+    return f"account:{account_id}"
+
+
+def robot_subject(robot_id: str) -> str:
+    """Return what a revocation of a robot's tokens is stored under."""
+    return f"robot:{robot_id}"
+
+
+def client_token_subject(token_id: str) -> str:
+    """Return what a revocation of the tokens is stored under that were got with one client token."""
+    return f"token:{token_id}"
+
+
+def repository_subject(path: str) -> str:
+    """Return what a revocation of the tokens is stored under that name a repository, whoever holds them."""
+    return f"repository:{path}"
+
+
+def revocable_subjects(holder: TokenSubject, granted: Iterable[tuple[str, str, str]]) -> frozenset[str]:
+    """Return the subjects whose revocation makes a token void that was issued to `holder` and grants `granted`."""
+    actions = [(name, action) for type_, name, action in granted if type_ == REPOSITORY]
+    repositories = {repository_subject(name) for name, _ in actions}
+    creation = {CREATION_SUBJECT for _, action in actions if action in {Action.PUSH, Action.ALL}}
+    return frozenset({*_holder_subjects(holder), *repositories, *creation})
+
+
+def _holder_subjects(holder: TokenSubject) -> tuple[str, ...]:
+    if holder.kind is PrincipalKind.ROBOT:
+        return (robot_subject(holder.account_id),)
+    if not holder.account_id:
+        return ()
+    account = (account_subject(holder.account_id),)
+    return (*account, client_token_subject(holder.via)) if holder.via else account
+
+
+def identity_claims(principal: Principal) -> dict[str, str]:
+    """Return the claims that say whom a token was issued to, beyond the name; none for the anonymous caller."""
+    if principal.account_id is None:
+        return {}
+    claims = {"dtr_uid": principal.account_id, "dtr_kind": str(principal.kind)}
+    return claims if principal.token_id is None else {**claims, "dtr_via": principal.token_id}
+
+
+def holder_of(claims: Mapping[str, Any]) -> TokenSubject:
+    """Read whom a token of ours was issued to."""
+    if not claims.get("dtr_uid"):
+        return TokenSubject(claims["sub"])
+    kind = PrincipalKind(claims.get("dtr_kind", PrincipalKind.USER))
+    return TokenSubject(claims["sub"], claims["dtr_uid"], kind, claims.get("dtr_via", ""))
 
 
 def triples(claim: object) -> frozenset[tuple[str, str, str]]:

@@ -62,7 +62,9 @@ class Router:
         self._doors = tuple(doors)
 
     def door(self, path: str) -> Door | None:
-        """Return the door that owns a path."""
+        """Return the door that owns a path; None for a fixed path, even below a door's prefix."""
+        if path in self._fixed:
+            return None
         return next((door for door in self._doors if path.startswith(door.prefix)), None)
 
     async def handle(self, request: Request) -> Response:

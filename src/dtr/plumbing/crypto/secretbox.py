@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dtr.core.errors import Misconfigured
 from dtr.plumbing.crypto.files import create_private_file
@@ -43,6 +45,11 @@ class SecretBox:
             return self._aead.decrypt(nonce, content, context.encode())
         except (InvalidTag, ValueError) as error:  # ValueError: too short for a nonce and a tag
             raise SecretUnreadable(_DOES_NOT_OPEN) from error
+
+
+def derived_key(master: bytes, label: str) -> bytes:
+    """Return a key of 32 bytes for one purpose only, the same for the same master key and label (RFC 5869)."""
+    return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=label.encode()).derive(master)
 
 
 def load_or_create_key(path: Path) -> bytes:

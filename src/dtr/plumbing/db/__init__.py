@@ -5,6 +5,15 @@ database belongs to the rooms; each declares its tables on `metadata` and keeps 
 """
 
 from dtr.plumbing.db.database import Database, Transaction, open_database
+from dtr.plumbing.db.lists import list_of_numbers, list_of_texts
 from dtr.plumbing.db.schema import ByteOrderedText, metadata
 
-__all__ = ["ByteOrderedText", "Database", "Transaction", "metadata", "open_database"]
+__all__ = [
+    "ByteOrderedText",
+    "Database",
+    "Transaction",
+    "list_of_numbers",
+    "list_of_texts",
+    "metadata",
+    "open_database",
+]

@@ -69,6 +69,13 @@ class Database(Protocol):
         """
         ...
 
+    def quick_number(self, statement: str) -> int | None:
+        """Return the one number that a look-up without parameters finds, as cheaply as `generation`.
+
+        `None` where that cannot be had at once (PostgreSQL), and when SQLite is in trouble.
+        """
+        ...
+
 
 def open_database(url: str, threads: int = 8) -> Database:
     """Make the database that the address names. Nothing is opened before `open()`."""
@@ -89,14 +96,14 @@ class SqliteDatabase:
         self._writers = dialect.sqlite_engine(url, "BEGIN IMMEDIATE", 1)
         self._writer = GroupCommitWriter(self._writers, self._path.with_name(self._path.name + ".lock"))
         self._inline: Connection
-        self._generation: sqlite3.Cursor
+        self._numbers: sqlite3.Cursor
 
     async def open(self) -> None:
         """Connect; see `Database.open`."""
         with dialect.translated_errors():
             self._inline = self._readers.connect()
             raw: Any = self._readers.raw_connection()
-            self._generation = raw.driver_connection.cursor()
+            self._numbers = raw.driver_connection.cursor()
         self._writer.start()
 
     async def close(self) -> None:
@@ -104,8 +111,8 @@ class SqliteDatabase:
         await asyncio.to_thread(self._writer.stop)
         self._inline.close()
         self._executor.shutdown()
-        self._generation.close()
-        self._generation.connection.close()
+        self._numbers.close()
+        self._numbers.connection.close()
         self._readers.dispose()
         self._writers.dispose()
 
@@ -126,8 +133,12 @@ class SqliteDatabase:
 
     def generation(self) -> int | None:
         """See `Database.generation`."""
+        return self.quick_number(READ_GENERATION)
+
+    def quick_number(self, statement: str) -> int | None:
+        """See `Database.quick_number`."""
         try:
-            number: int = self._generation.execute(READ_GENERATION).fetchone()[0]
+            number: int = self._numbers.execute(statement).fetchone()[0]
         except sqlite3.Error:  # whoever asks goes to the database itself, and meets the trouble there
             return None
         return number
@@ -166,6 +177,10 @@ class PostgresqlDatabase:
 
     def generation(self) -> int | None:
         """See `Database.generation`."""
+        return None
+
+    def quick_number(self, statement: str) -> int | None:  # noqa: ARG002 - the protocol's signature
+        """See `Database.quick_number`."""
         return None
 
 

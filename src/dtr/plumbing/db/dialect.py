@@ -30,7 +30,8 @@ _SQLITE_TROUBLE = frozenset(
     }
 )
 """What is wrong with the file or the machine. Other codes tell of mistakes of ours, which no later try mends."""
-_DEADLOCK_OR_SERIALIZATION = frozenset({"40001", "40P01"})
+_LOST_RACES = frozenset({"23503", "40001", "40P01"})
+"""A foreign key whose row somebody deleted after this transaction saw it; no serialization; deadlock."""
 _DISK_FULL = frozenset({"53100"})
 
 
@@ -85,7 +86,7 @@ def relax_durability(tx: Connection) -> None:
 
 def is_retryable(error: DBAPIError) -> bool:
     """Tell whether PostgreSQL gave up on a transaction that would succeed if run again."""
-    return getattr(error.orig, "sqlstate", None) in _DEADLOCK_OR_SERIALIZATION
+    return getattr(error.orig, "sqlstate", None) in _LOST_RACES
 
 
 def as_registry_error(error: DBAPIError) -> RegistryError | None:

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0008"
 """The newest migration, kept here so that a start needs no import of Alembic. A test compares the two."""
 
 metadata = MetaData(

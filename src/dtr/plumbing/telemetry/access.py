@@ -11,6 +11,8 @@ from urllib.parse import unquote_plus
 
 import orjson
 
+from dtr.plumbing.telemetry.redaction import TOKEN_START, mask_own_tokens
+
 SAFE_QUERY_NAMES = frozenset({"n", "last", "digest", "mount", "from", "artifactType", "scope", "service"})
 """Query parameters whose values are logged; of any other, which might carry a secret, only the name is."""
 
@@ -164,7 +166,7 @@ def _to_json(record: AccessRecord) -> bytes:
         "client": client,
         "user": user,
         "method": method,
-        "path": safe_target(target) if "?" in target else target,
+        "path": safe_target(target) if "?" in target or TOKEN_START in target else target,
         "status": status,
         "bytes_out": bytes_out,
         "duration_ms": int(duration_seconds * 1e6) / 1000,
@@ -190,8 +192,8 @@ def console_line(record: AccessRecord) -> bytes:
 
 
 def safe_target(target: str) -> str:
-    """Return path and query without the values of unknown parameters."""
-    path, mark, query = target.partition("?")
+    """Return path and query without the values of unknown parameters, and without tokens of ours."""
+    path, mark, query = mask_own_tokens(target).partition("?")
     return f"{path}{mark}{'&'.join(_safe_pairs(query.split('&')))}"
 
 

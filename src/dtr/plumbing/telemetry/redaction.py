@@ -12,9 +12,15 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
+TOKEN_START = "dtr_"  # noqa: S105 - the start of secrets, which is none
+"""Every token and secret that the registry makes begins like this, but for those that are signed."""
+
+_OWN_TOKEN = re.compile(r"\bdtr_(?:pat|refresh|session|robot)_[\w-]{6,}")
+
 _SECRET_SHAPES = (
     (re.compile(r"\b((?i:bearer|basic))\s+(?=\S*[A-Z0-9=])[\w.~+/=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),
+    (_OWN_TOKEN, MASK),
     (re.compile(r"(://[^\s/:@]*):[^\s/]*@"), rf"\1:{MASK}@"),
     (
         re.compile(
@@ -28,6 +34,11 @@ _SECRET_SHAPES = (
         MASK,
     ),
 )
+
+
+def mask_own_tokens(text: str) -> str:
+    """Mask tokens that the registry made: people put them into addresses by mistake."""
+    return _OWN_TOKEN.sub(MASK, text)
 
 
 def redact_text(text: str) -> str:

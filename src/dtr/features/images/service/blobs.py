@@ -6,15 +6,18 @@ import structlog
 
 from dtr.core.clock import Clock, to_micros
 from dtr.core.errors import Unavailable
+from dtr.core.principal import Caller
 from dtr.features.images.cache import ValidatedCache
 from dtr.features.images.model import StoredBlob
 from dtr.features.images.store import blobs as store
 from dtr.features.images.store import reads
-from dtr.features.repositories import store as repositories
 from dtr.features.repositories.model import no_such_repository
+from dtr.features.repositories.service import creation
+from dtr.features.repositories.store import repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import BlobUnknown
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import Announce
 from dtr.plumbing.blobs.driver import PIECE_BYTES, BlobDriver, OpenBlob
 from dtr.plumbing.blobs.errors import KeyMissing, ObjectTooLarge
 from dtr.plumbing.blobs.files import read_exactly
@@ -87,11 +90,12 @@ class DriverSource:
 class Blobs:
     """Blobs as repositories show them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, and two numbers by name
         self,
         database: Database,
         driver: BlobDriver,
         clock: Clock,
+        announce: Announce,
         *,
         answers_bytes: int,
         small_blob_bytes: int,
@@ -100,14 +104,15 @@ class Blobs:
         self._driver = driver
         self._threads = Threads()
         self._clock = clock
+        self._announce = announce
         self._answers: ValidatedCache[tuple[str, str], StoredBlob] = ValidatedCache(
             database.generation, answers_bytes
         )
         self._small: BoundedCache[Digest, bytes] = BoundedCache(small_blob_bytes)
 
-    def find_cached(self, path: str, digest: str) -> StoredBlob | None:
-        """Return a blob of a repository if memory knows it and it is true now."""
-        return self._answers.get((path, digest))
+    def find_cached(self, path: str, digest: str, generation: int | None) -> StoredBlob | None:
+        """Return a blob of a repository if memory knows it; `generation` was read from the database just now."""
+        return self._answers.get_at((path, digest), generation)
 
     def small_content(self, digest: Digest) -> bytes | None:
         """Return a small blob's bytes if memory has them. The caller has checked that it may be shown."""
@@ -115,7 +120,7 @@ class Blobs:
 
     async def find(self, name: RepositoryName, digest: Digest) -> StoredBlob:
         """Find a blob in a repository. Raises BlobUnknown, or NameUnknown when there is no such repository."""
-        found = self.find_cached(name.path, str(digest))
+        found = self._answers.get((name.path, str(digest)))
         if found is not None:
             return found
         generation = self._answers.generation()
@@ -162,7 +167,9 @@ class Blobs:
             return None
         return await self._driver.signed_url(blob_key(blob.digest), lifetime_seconds)
 
-    async def mount(self, name: RepositoryName, digest: Digest, sources: Iterable[str]) -> bool:
+    async def mount(
+        self, caller: Caller, name: RepositoryName, digest: Digest, sources: Iterable[str]
+    ) -> bool:
         """Show a blob of one of the `sources` (paths the caller may pull) in `name` too; return whether one had it."""
         now = self._clock.now()
         paths = list(sources)
@@ -176,7 +183,7 @@ class Blobs:
         def write(tx: Transaction) -> bool:
             if not has_source(tx):
                 return False
-            repository = repositories.ensure(tx, name, now)
+            repository = creation.ensure(tx, self._announce, caller, name, now)
             store.link_blob(tx, repository.id, digest, to_micros(now))
             return True
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import orjson
 
 from dtr.core.paging import NamePage, PageRequest
-from dtr.core.principal import Principal
+from dtr.core.principal import Principal, TokenSubject
 from dtr.features.images.model import Place, Referrer, WantedReferrers
 from dtr.features.images.store import manifests as store
-from dtr.features.repositories import store as repository_store
+from dtr.features.images.store import tags as tag_store
 from dtr.features.repositories.model import no_such_repository
 from dtr.features.repositories.service import Repositories
+from dtr.features.repositories.store import redirects
 from dtr.oci.digest import Digest
 from dtr.oci.manifest import MAX_MANIFEST_BYTES
 from dtr.oci.mediatypes import OCI_INDEX
@@ -27,8 +28,8 @@ NO_ANNOTATIONS = "{}"
 FIRST: Place = (-1, "")
 """Before every referrer."""
 
-PrincipalOf = Callable[[str], Awaitable[Principal]]
-"""Finds who carries a name; nobody in particular for the empty one or one that is gone."""
+PrincipalOf = Callable[[TokenSubject], Awaitable[Principal]]
+"""Finds the caller that a token was issued to, with present rights; nobody in particular for one that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,17 @@ class Lists:
         """Return a page of tags in byte order. Raises NameUnknown."""
 
         def read(tx: Transaction) -> NamePage:
-            repository = repository_store.find(tx, name.path)
+            repository = redirects.find_or_follow(tx, name.path)
             if repository is None:
                 raise no_such_repository(name.path)
             limit = page.size
-            names = store.tags_after(tx, repository.id, page.last or "", limit + 1) if limit else []
+            names = tag_store.tags_after(tx, repository.id, page.last or "", limit + 1) if limit else []
             return NamePage(names[:limit], len(names) > limit)
 
         return await self._database.quick_read(read)
 
-    async def catalog(self, caller: str, page: PageRequest) -> NamePage:
-        """Return a page of the repositories that the account `caller` may pull."""
+    async def catalog(self, caller: TokenSubject, page: PageRequest) -> NamePage:
+        """Return a page of the repositories that `caller` may see."""
         return await self._repositories.catalog(await self._principal_of(caller), page)
 
     async def referrers(
@@ -74,7 +75,7 @@ class Lists:
         """
 
         def read(tx: Transaction) -> ReferrersPage:
-            repository = repository_store.find(tx, name.path)
+            repository = redirects.find_or_follow(tx, name.path)
             if repository is None:
                 return _page_of([], None)
             return _read_referrers(tx, WantedReferrers(repository.id, str(subject), tuple(types)), after)

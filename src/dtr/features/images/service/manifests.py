@@ -6,25 +6,33 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from dtr.core.clock import Clock, to_micros
+from dtr.core.principal import Caller
+from dtr.features.images import events
 from dtr.features.images.cache import ValidatedCache
 from dtr.features.images.model import (
+    Cause,
+    Change,
     ManifestPush,
     Preconditions,
     PushedManifest,
     PushGate,
     StoredManifest,
-    immutable,
+    no_such_manifest,
 )
+from dtr.features.images.service.moves import TagMoves, keep_immutable_manifest, keep_immutable_tag
 from dtr.features.images.store import blobs as blob_store
 from dtr.features.images.store import manifests as store
 from dtr.features.images.store import reads
-from dtr.features.repositories import store as repositories
+from dtr.features.images.store import tags as tag_store
 from dtr.features.repositories.model import Repository, no_such_repository
+from dtr.features.repositories.service import creation
+from dtr.features.repositories.store import repositories
 from dtr.oci.digest import Digest
 from dtr.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from dtr.oci.manifest import Manifest, blobs_required, parse_manifest
 from dtr.oci.mediatypes import MANIFEST_TYPES
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import Announce
 from dtr.plumbing.db import Database, Transaction
 
 INLINE_PARSE_BYTES = 64 * 1024
@@ -36,24 +44,32 @@ class Manifests:
     """Manifests and tags of all repositories."""
 
     def __init__(
-        self, database: Database, clock: Clock, gates: Sequence[PushGate], *, answers_bytes: int
+        self,
+        database: Database,
+        clock: Clock,
+        gates: Sequence[PushGate],
+        announce: Announce,
+        *,
+        answers_bytes: int,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._announce = announce
+        self._moves = TagMoves(announce)
         self._gates = tuple(gates)
         self._answers: ValidatedCache[tuple[str, str], StoredManifest] = ValidatedCache(
             database.generation, answers_bytes
         )
         self._parsers = ThreadPoolExecutor(LARGE_PARSES_AT_ONCE, thread_name_prefix="dtr-manifest")
 
-    def resolve_cached(self, path: str, reference: str) -> StoredManifest | None:
-        """Return a manifest by tag or digest if memory knows it and it is true now."""
-        return self._answers.get((path, reference))
+    def resolve_cached(self, path: str, reference: str, generation: int | None) -> StoredManifest | None:
+        """Return a manifest by tag or digest if memory knows it; `generation` was read from the database just now."""
+        return self._answers.get_at((path, reference), generation)
 
     async def resolve(self, name: RepositoryName, reference: str | Digest) -> StoredManifest:
         """Find a manifest by tag or digest. Raises ManifestUnknown, or NameUnknown without such a repository."""
         wanted = str(reference)
-        found = self.resolve_cached(name.path, wanted)
+        found = self._answers.get((name.path, wanted))
         if found is not None:
             return found
         generation = self._answers.generation()
@@ -71,13 +87,13 @@ class Manifests:
 
     async def push(  # noqa: PLR0913 - one manifest PUT, spelled out
         self,
+        caller: Caller,
         name: RepositoryName,
         content: bytes,
         *,
         content_type: str | None,
         digest: Digest | None,
         tags: tuple[str, ...],
-        actor: str,
         preconditions: Preconditions,
     ) -> PushedManifest:
         """Store a manifest under its digest and set tags on it, all or nothing.
@@ -93,35 +109,44 @@ class Manifests:
 
         def write(tx: Transaction) -> tuple[str, ...]:
             # First, because it locks the repository's row: of pushes at once, each sees the tags of those before.
-            repository = repositories.note_push(tx, repositories.ensure(tx, name, now).id, now)
-            current = store.current_tags(tx, repository.id, tags)
+            repository = creation.ensure_and_hold(tx, self._announce, caller, name, now)
+            current = tag_store.current_tags(tx, repository.id, tags)
             preconditions.check(current)
-            push = ManifestPush(repository, actor, found, manifest, content, tags, current)
+            push = ManifestPush(repository, caller, found, manifest, content, tags, current)
             warnings = _check_references(tx, repository, manifest)
             for gate in self._gates:
                 gate.check(tx, push)
-            store.save_manifest(tx, push, to_micros(now))
+            if store.save_manifest(tx, push, to_micros(now)):
+                self._announce(tx, events.manifest_pushed(push, now))
+            self._moves.place(tx, Change(repository, caller, now, Cause.PUSH), str(found), tags, current)
             return warnings
 
         warnings = await self._database.write(write)
         subject = str(manifest.subject.digest) if manifest.subject is not None else None
         return PushedManifest(found, tags, subject, warnings)
 
-    async def delete(self, name: RepositoryName, reference: str | Digest) -> None:
-        """Delete a tag, or a manifest with every tag on it.
+    async def delete(self, caller: Caller, name: RepositoryName, reference: str | Digest) -> None:
+        """Delete a tag, or a manifest with every tag on it, for a caller whose token allows it.
 
-        Raises ManifestUnknown, NameUnknown, or TagImmutable when a tag would go that must stay.
+        Raises ManifestUnknown, NameUnknown, or TagImmutable when something would go that an immutable tag needs.
         """
+        now = self._clock.now()
 
         def write(tx: Transaction) -> None:
             repository = repositories.lock(tx, name.path)
             if repository is None:
                 raise no_such_repository(name.path)
-            if repository.immutable_tags:
-                _keep_tags(tx, repository, reference)
-            delete = store.delete_manifest if isinstance(reference, Digest) else store.delete_tag
-            if not delete(tx, repository.id, str(reference)):
-                raise _manifest_unknown(name, str(reference))
+            if isinstance(reference, Digest):
+                keep_immutable_manifest(tx, repository, str(reference))
+                change = Change(repository, caller, now, Cause.MANIFEST_DELETE)
+                if not self._moves.remove_manifest(tx, change, str(reference)):
+                    raise no_such_manifest(name.path, str(reference))
+                return
+            current = tag_store.current_tags(tx, repository.id, [reference])
+            if not current:
+                raise no_such_manifest(name.path, reference)
+            keep_immutable_tag(repository, reference)
+            self._moves.remove(tx, Change(repository, caller, now, Cause.DELETE), current)
 
         await self._database.write(write)
 
@@ -136,20 +161,10 @@ class Manifests:
         return await loop.run_in_executor(self._parsers, parse_manifest, content, content_type)
 
 
-def _keep_tags(tx: Transaction, repository: Repository, reference: str | Digest) -> None:
-    """Raise TagImmutable if a tag is on the way out: itself, or with the manifest that it names."""
-    if isinstance(reference, Digest):
-        tag = store.tag_on(tx, repository.id, str(reference))
-    else:
-        tag = next(iter(store.current_tags(tx, repository.id, [reference])), None)
-    if tag is not None:
-        raise immutable(tag, repository)
-
-
 def _resolve(tx: Transaction, name: RepositoryName, reference: str) -> StoredManifest:
     found = reads.resolve(tx, name.path, reference)
     if found is None:
-        raise _manifest_unknown(name, reference)
+        raise no_such_manifest(name.path, reference)
     return found
 
 
@@ -181,7 +196,3 @@ def _missing_children(tx: Transaction, repository: Repository, index: Manifest) 
     blobs = [digest for digest, media_type in children.items() if media_type not in MANIFEST_TYPES]
     present |= blob_store.linked_sizes(tx, repository.id, blobs).keys()
     return [digest for digest in children if digest not in present]
-
-
-def _manifest_unknown(name: RepositoryName, reference: str) -> ManifestUnknown:
-    return ManifestUnknown(f"{name} has no manifest {reference}", reference=reference)

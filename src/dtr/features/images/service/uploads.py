@@ -16,15 +16,17 @@ import structlog
 from dtr.core.clock import Clock, JumpWatch, to_micros
 from dtr.core.errors import TooManyRequests
 from dtr.core.ids import new_id
+from dtr.core.principal import Caller
 from dtr.features.images.model import UploadSession
 from dtr.features.images.service.hashing import RunningHash, RunningHashes
 from dtr.features.images.store import blobs as blob_store
 from dtr.features.images.store import uploads as store
-from dtr.features.repositories import store as repositories
+from dtr.features.repositories.service import creation
 from dtr.oci.digest import Digest, new_hasher
 from dtr.oci.errors import DigestInvalid, RangeInvalid, SizeInvalid, UploadUnknown
 from dtr.oci.headers import parse_upload_range
 from dtr.oci.names import RepositoryName
+from dtr.plumbing.announcements import Announce
 from dtr.plumbing.blobs.driver import BlobDriver
 from dtr.plumbing.blobs.errors import OffsetMismatch, UploadBusy, UploadMissing
 from dtr.plumbing.blobs.layout import blob_key
@@ -86,13 +88,21 @@ class _Lease:
 class Uploads:
     """Upload sessions of all repositories."""
 
-    def __init__(
-        self, database: Database, driver: BlobDriver, clock: Clock, *, writer: str, idle_seconds: float
+    def __init__(  # noqa: PLR0913 - its parts, and two numbers by name
+        self,
+        database: Database,
+        driver: BlobDriver,
+        clock: Clock,
+        announce: Announce,
+        *,
+        writer: str,
+        idle_seconds: float,
     ) -> None:
         """Take the parts. `writer` names this process; a process that replaces it must use the same name."""
         self._database = database
         self._driver = driver
         self._clock = clock
+        self._announce = announce
         self._writer = writer
         self._leases = itertools.count(1)
         self._idle = timedelta(seconds=idle_seconds)
@@ -130,7 +140,9 @@ class Uploads:
             await self._receive(lease, chunk)
             return replace(lease.session, received_bytes=lease.position)
 
-    async def finish(self, name: RepositoryName, upload_id: str, digest: Digest, chunk: Chunk | None) -> int:
+    async def finish(
+        self, caller: Caller, name: RepositoryName, upload_id: str, digest: Digest, chunk: Chunk | None
+    ) -> int:
         """Take the last chunk, if any, verify the digest and show the blob in the repository; return its size.
 
         The session ends with success and with a wrong digest (DigestInvalid). It stays after UploadUnknown,
@@ -145,7 +157,7 @@ class Uploads:
                 await self._drop(lease)
                 raise DigestInvalid("the content does not match the digest", given=str(digest))
             await self._commit(lease, digest)
-            await self._show(name, digest, lease.position, ended_upload=upload_id)
+            await self._show(caller, name, digest, lease.position, ended_upload=upload_id)
             lease.ended = True
             return lease.position
 
@@ -160,7 +172,7 @@ class Uploads:
             raise _busy(session.received_bytes)
         await self._driver.discard_upload(upload_id)
 
-    async def push_whole(self, name: RepositoryName, digest: Digest, chunk: Chunk) -> int:
+    async def push_whole(self, caller: Caller, name: RepositoryName, digest: Digest, chunk: Chunk) -> int:
         """Store a blob that comes in one request; return its size. Raises DigestInvalid and leaves nothing then."""
         chunk.last_byte(received_bytes=0)
         if chunk.length is not None and chunk.length <= SMALL_UPLOAD_BYTES:
@@ -168,11 +180,11 @@ class Uploads:
             if Digest.of(content, digest.algorithm) != digest:
                 raise DigestInvalid("the content does not match the digest", given=str(digest))
             await self._driver.put(blob_key(digest), content)
-            await self._show(name, digest, len(content))
+            await self._show(caller, name, digest, len(content))
             return len(content)
         session = await self.start(name, digest.algorithm)
         try:
-            return await self.finish(name, session.id, digest, chunk)
+            return await self.finish(caller, name, session.id, digest, chunk)
         except BaseException:
             await self._forget(session.id)
             raise
@@ -300,13 +312,18 @@ class Uploads:
             raise _busy(lease.position) from error
 
     async def _show(
-        self, name: RepositoryName, digest: Digest, size_bytes: int, ended_upload: str | None = None
+        self,
+        caller: Caller,
+        name: RepositoryName,
+        digest: Digest,
+        size_bytes: int,
+        ended_upload: str | None = None,
     ) -> None:
         """Record a stored blob, show it in the repository and end its session: one flushed transaction."""
         now = self._clock.now()
 
         def write(tx: Transaction) -> None:
-            repository = repositories.ensure(tx, name, now)
+            repository = creation.ensure(tx, self._announce, caller, name, now)
             blob_store.record_blob(tx, digest, size_bytes, to_micros(now))
             blob_store.link_blob(tx, repository.id, digest, to_micros(now))
             if ended_upload is not None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
 from dtr.core.batches import in_batches
 from dtr.oci.digest import Digest
-from dtr.plumbing.db import Transaction
+from dtr.plumbing.db import Transaction, list_of_texts
 
 DIGESTS_PER_STATEMENT = 500
 """Long lists are cut: databases limit the parameters of a statement."""
@@ -36,7 +36,7 @@ LINKED_SIZES = text(
       FROM blob_link l JOIN blob b ON b.digest = l.digest
      WHERE l.repository_id = :repository_id AND l.digest IN :digests AND b.quarantined_at IS NULL
     """
-).bindparams(bindparam("digests", expanding=True))
+).bindparams(list_of_texts("digests"))
 
 MOUNT_SOURCE = text(
     """
@@ -48,7 +48,7 @@ MOUNT_SOURCE = text(
      WHERE r.path IN :paths
      LIMIT 1
     """
-).bindparams(bindparam("paths", expanding=True))
+).bindparams(list_of_texts("paths"))
 
 BLOBS_AFTER = text(
     """

@@ -1,9 +1,9 @@
-"""Manifests, what they refer to, tags and referrers."""
+"""Manifests, what they refer to, and referrers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import orjson
-from sqlalchemy import BindParameter, bindparam, text
+from sqlalchemy import text
 
 from dtr.core.batches import in_batches
 from dtr.features.images.model import (
@@ -15,19 +15,27 @@ from dtr.features.images.model import (
 )
 from dtr.oci.manifest import Manifest, choose_child
 from dtr.oci.mediatypes import is_non_distributable
-from dtr.plumbing.db import Transaction
+from dtr.plumbing.db import Transaction, list_of_texts
 
 DIGESTS_PER_STATEMENT = 500
 
 INSERT_MANIFEST = text(
     """
-    -- Pushing the same bytes again changes nothing but the type they are served as.
+    -- Gives no row where the manifest is there already.
     INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
                           default_child_digest, pushed_at, pushed_by, annotations, content)
     VALUES (:repository_id, :digest, :media_type, :size_bytes, :artifact_type, :subject_digest,
             :default_child_digest, :now, :actor, :annotations, :content)
-    ON CONFLICT (repository_id, digest) DO UPDATE
-       SET media_type = excluded.media_type, artifact_type = excluded.artifact_type
+    ON CONFLICT (repository_id, digest) DO NOTHING
+    RETURNING digest
+    """
+)
+
+RETYPE_MANIFEST = text(
+    """
+    -- Pushing the same bytes again changes nothing but the type they are served as.
+    UPDATE manifest SET media_type = :media_type, artifact_type = :artifact_type
+     WHERE repository_id = :repository_id AND digest = :digest
     """
 )
 
@@ -39,42 +47,13 @@ INSERT_REFERENCE = text(
     """
 )
 
-SET_TAG = text(
-    """
-    INSERT INTO tag (repository_id, name, digest, tagged_at, tagged_by)
-    VALUES (:repository_id, :name, :digest, :now, :actor)
-    ON CONFLICT (repository_id, name) DO UPDATE
-       SET digest = excluded.digest, tagged_at = excluded.tagged_at, tagged_by = excluded.tagged_by
-    """
-)
-
-CURRENT_TAGS = text(
-    "SELECT name, digest FROM tag WHERE repository_id = :repository_id AND name IN :names"
-).bindparams(bindparam("names", expanding=True))
-
 PRESENT_MANIFESTS = text(
     "SELECT digest FROM manifest WHERE repository_id = :repository_id AND digest IN :digests"
-).bindparams(bindparam("digests", expanding=True))
+).bindparams(list_of_texts("digests"))
 
-TAG_ON = text(
-    """
-    -- Any one tag that names a manifest. Index: tag(repository_id, digest).
-    SELECT name FROM tag WHERE repository_id = :repository_id AND digest = :digest LIMIT 1
-    """
-)
-
-DELETE_TAG = text("DELETE FROM tag WHERE repository_id = :repository_id AND name = :name")
-
-DELETE_TAGS_OF = text("DELETE FROM tag WHERE repository_id = :repository_id AND digest = :digest")
+CONTENT = text("SELECT content FROM manifest WHERE repository_id = :repository_id AND digest = :digest")
 
 DELETE_MANIFEST = text("DELETE FROM manifest WHERE repository_id = :repository_id AND digest = :digest")
-
-TAGS_AFTER = text(
-    """
-    -- Keyset page in byte order. Index: primary key of tag.
-    SELECT name FROM tag WHERE repository_id = :repository_id AND name > :last ORDER BY name LIMIT :limit
-    """
-)
 
 REFERRERS_AFTER = """
            repository_id = :repository_id AND subject_digest = :subject
@@ -96,25 +75,15 @@ REFERRERS = """
      ORDER BY pushed_at, digest
     """
 
-TYPES: BindParameter[str] = bindparam("types", expanding=True)
+TYPES = list_of_texts("types")
 ALL_SIZES = text(REFERRER_SIZES.format(wanted=REFERRERS_AFTER))
 FILTERED_SIZES = text(REFERRER_SIZES.format(wanted=REFERRERS_AFTER + OF_TYPES)).bindparams(TYPES)
 ALL_REFERRERS = text(REFERRERS.format(wanted=REFERRERS_AFTER))
 FILTERED_REFERRERS = text(REFERRERS.format(wanted=REFERRERS_AFTER + OF_TYPES)).bindparams(TYPES)
 
-COUNT_PULLS = text(
-    """
-    -- Counts arrive in batches and late, so an older moment must not overwrite a newer one.
-    UPDATE manifest
-       SET pulls = pulls + :pulls,
-           last_pulled_at = CASE WHEN last_pulled_at > :last_pulled_at THEN last_pulled_at ELSE :last_pulled_at END
-     WHERE repository_id = :repository_id AND digest = :digest
-    """
-)
 
-
-def save_manifest(tx: Transaction, push: ManifestPush, now: int) -> None:
-    """Store a manifest, its references and its tags."""
+def save_manifest(tx: Transaction, push: ManifestPush, now: int) -> bool:
+    """Store a manifest and its references, but no tags; return whether the repository did not have it."""
     manifest, repository_id, digest = push.manifest, push.repository.id, str(push.digest)
     child = choose_child(manifest, *DEFAULT_PLATFORM)
     values = {
@@ -126,26 +95,20 @@ def save_manifest(tx: Transaction, push: ManifestPush, now: int) -> None:
         "subject_digest": str(manifest.subject.digest) if manifest.subject else None,
         "default_child_digest": str(child.digest) if child else None,
         "now": now,
-        "actor": push.actor,
+        "actor": push.caller.principal.name or "",
         "annotations": orjson.dumps(dict(manifest.annotations)).decode(),
         "content": push.content,
     }
-    tx.execute(INSERT_MANIFEST, values)
+    if tx.execute(INSERT_MANIFEST, values).first() is None:
+        tx.execute(RETYPE_MANIFEST, values)
+        return False
     references = [
         {"repository_id": repository_id, "manifest_digest": digest, "digest": reference, "kind": kind}
         for reference, kind in references_of(manifest)
     ]
     if references:
         tx.execute(INSERT_REFERENCE, references)
-    for name in push.tags:
-        tags = {
-            "repository_id": repository_id,
-            "name": name,
-            "digest": digest,
-            "now": now,
-            "actor": push.actor,
-        }
-        tx.execute(SET_TAG, tags)
+    return True
 
 
 def references_of(manifest: Manifest) -> list[tuple[str, str]]:
@@ -160,20 +123,6 @@ def references_of(manifest: Manifest) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def current_tags(tx: Transaction, repository_id: int, names: Sequence[str]) -> dict[str, str]:
-    """Return those of the tags that exist, with the digest each names."""
-    if not names:
-        return {}
-    rows = tx.execute(CURRENT_TAGS, {"repository_id": repository_id, "names": list(names)})
-    return {row[0]: row[1] for row in rows}
-
-
-def tag_on(tx: Transaction, repository_id: int, digest: str) -> str | None:
-    """Return one of the tags that name a manifest, if any does."""
-    name: str | None = tx.execute(TAG_ON, {"repository_id": repository_id, "digest": digest}).scalar()
-    return name
-
-
 def present_manifests(tx: Transaction, repository_id: int, digests: Iterable[str]) -> set[str]:
     """Return those of the manifests that the repository holds."""
     found: set[str] = set()
@@ -183,22 +132,15 @@ def present_manifests(tx: Transaction, repository_id: int, digests: Iterable[str
     return found
 
 
-def delete_tag(tx: Transaction, repository_id: int, name: str) -> bool:
-    """Remove a tag; return whether it was there. What it named stays."""
-    return tx.execute(DELETE_TAG, {"repository_id": repository_id, "name": name}).rowcount > 0
-
-
 def delete_manifest(tx: Transaction, repository_id: int, digest: str) -> bool:
-    """Remove a manifest and every tag on it; return whether it was there."""
-    values = {"repository_id": repository_id, "digest": digest}
-    tx.execute(DELETE_TAGS_OF, values)
-    return tx.execute(DELETE_MANIFEST, values).rowcount > 0
+    """Remove a manifest that carries no tags any more; return whether it was there."""
+    return tx.execute(DELETE_MANIFEST, {"repository_id": repository_id, "digest": digest}).rowcount > 0
 
 
-def tags_after(tx: Transaction, repository_id: int, last: str, limit: int) -> list[str]:
-    """Return up to `limit` tags strictly after `last`, in byte order."""
-    rows = tx.execute(TAGS_AFTER, {"repository_id": repository_id, "last": last, "limit": limit})
-    return [row[0] for row in rows]
+def content_of(tx: Transaction, repository_id: int, digest: str) -> bytes | None:
+    """Return a manifest's bytes, if the repository holds it."""
+    content: bytes | None = tx.execute(CONTENT, {"repository_id": repository_id, "digest": digest}).scalar()
+    return None if content is None else bytes(content)
 
 
 def referrer_sizes(
@@ -225,13 +167,3 @@ def _wanted(wanted: WantedReferrers, after: Place) -> dict[str, object]:
         "after_digest": after[1],
     }
     return {**values, "types": list(wanted.types)} if wanted.types else values
-
-
-def count_pulls(tx: Transaction, pulls: Iterable[tuple[int, str, int, int]]) -> None:
-    """Add pulls that were counted in memory: repository id, digest, number, time of the last (microseconds)."""
-    values = [
-        {"repository_id": repository_id, "digest": digest, "pulls": number, "last_pulled_at": last}
-        for repository_id, digest, number, last in pulls
-    ]
-    if values:
-        tx.execute(COUNT_PULLS, values)

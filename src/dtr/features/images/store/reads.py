@@ -1,12 +1,17 @@
 """The queries of the pull path. Each is one statement on indexed columns, also where nothing is found.
 
-A repository always gives one row; what it does not hold is NULL there. So no row tells that there is no repository.
+A repository always gives one row; what it does not hold is NULL there. So no row tells that there is no repository,
+and only then it is looked up whether one had that name once and has another now.
 """
 
-from sqlalchemy import text
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, TextClause, text
 
 from dtr.features.images.model import StoredBlob, StoredManifest
 from dtr.features.repositories.model import no_such_repository
+from dtr.features.repositories.store import redirects
 from dtr.oci.digest import Digest
 from dtr.plumbing.db import Transaction
 
@@ -51,10 +56,8 @@ def resolve(tx: Transaction, path: str, reference: str) -> StoredManifest | None
     Raises NameUnknown when there is no such repository.
     """
     statement = RESOLVE_DIGEST if ":" in reference else RESOLVE_TAG
-    row = tx.execute(statement, {"path": path, "reference": reference}).one_or_none()
-    if row is None:
-        raise no_such_repository(path)
-    return StoredManifest(*row) if row.digest is not None else None
+    row = _one(tx, statement, {"path": path, "reference": reference})
+    return StoredManifest(*tuple(row)) if row.digest is not None else None
 
 
 def resolve_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | None:
@@ -62,9 +65,18 @@ def resolve_blob(tx: Transaction, path: str, digest: Digest) -> StoredBlob | Non
 
     Raises NameUnknown when there is no such repository.
     """
-    row = tx.execute(RESOLVE_BLOB, {"path": path, "digest": str(digest)}).one_or_none()
-    if row is None:
-        raise no_such_repository(path)
+    row = _one(tx, RESOLVE_BLOB, {"path": path, "digest": str(digest)})
     if row.size_bytes is not None:
         return StoredBlob(row.id, digest, row.size_bytes)
     return StoredBlob(row.id, digest, len(row.content), row.content) if row.content is not None else None
+
+
+def _one(tx: Transaction, statement: TextClause, values: Mapping[str, Any]) -> Row[Any]:
+    """Return the one row about a repository, also by an old name of it. Raises NameUnknown."""
+    row = tx.execute(statement, values).one_or_none()
+    if row is None:
+        moved = redirects.follow(tx, values["path"])
+        row = None if moved is None else tx.execute(statement, {**values, "path": moved.path}).one_or_none()
+    if row is None:
+        raise no_such_repository(values["path"])
+    return row

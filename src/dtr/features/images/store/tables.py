@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    text,
 )
 
 from dtr.plumbing.db import ByteOrderedText, metadata
@@ -36,7 +37,7 @@ blob_link = Table(
     Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", ByteOrderedText, ForeignKey("blob.digest"), primary_key=True),
     Column("linked_at", BigInteger, nullable=False),
-    Index("ix_blob_link_digest", "digest"),
+    Index("ix_blob_link_digest", "digest", "repository_id"),
 )
 """A blob was pushed or mounted into a repository, which may show it."""
 
@@ -107,8 +108,45 @@ tag = Table(
     Column("digest", ByteOrderedText, nullable=False),
     Column("tagged_at", BigInteger, nullable=False),
     Column("tagged_by", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False, server_default="0"),
     Index("ix_tag_digest", "repository_id", "digest"),
     ForeignKeyConstraint(
         ["repository_id", "digest"], ["manifest.repository_id", "manifest.digest"], ondelete="CASCADE"
     ),
 )
+"""`created_at` is when the name came to be, `tagged_at` when it last moved or was pushed again."""
+
+tag_history = Table(
+    "tag_history",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), nullable=False),
+    Column("name", ByteOrderedText, nullable=False),
+    Column("digest", ByteOrderedText),
+    Column("previous_digest", ByteOrderedText),
+    Column("at", BigInteger, nullable=False),
+    Column("actor_id", Text, nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Index(None, "repository_id", "name", "id"),
+    Index(None, "at"),
+    Index(
+        "ix_tag_history_deletions",
+        "repository_id",
+        "name",
+        sqlite_where=text("digest IS NULL"),
+        postgresql_where=text("digest IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+"""Every move of every tag. `digest` is NULL where the tag was deleted, `previous_digest` where it was new."""
+
+manifest_details = Table(
+    "manifest_details",
+    metadata,
+    Column("digest", ByteOrderedText, primary_key=True),
+    Column("details", Text, nullable=False),
+)
+"""What is worth knowing about an image, read off its manifest and configuration once: JSON. The same in every
+repository, because content never changes under its digest.
+"""

@@ -49,6 +49,13 @@ RELEASE_ALL_OF = text("UPDATE upload SET writer = NULL, writer_until = NULL WHER
 
 DELETE = text("DELETE FROM upload WHERE id = :id")
 
+DELETE_ALL_OF = text(
+    """
+    -- Index: upload(repository). What is stored of them is removed as uploads without a session are.
+    DELETE FROM upload WHERE repository = :repository
+    """
+)
+
 DELETE_UNCLAIMED = text(
     """
     DELETE FROM upload
@@ -128,6 +135,11 @@ def release_all_of(tx: Transaction, writer_prefix: str) -> None:
 def delete(tx: Transaction, upload_id: str) -> None:
     """End a session whose lease the caller holds."""
     tx.execute(DELETE, {"id": upload_id})
+
+
+def delete_all_of(tx: Transaction, repository: str) -> None:
+    """End every session of a repository, also those that are written to: their next step finds none."""
+    tx.execute(DELETE_ALL_OF, {"repository": repository})
 
 
 def delete_unclaimed(tx: Transaction, upload_id: str, repository: str, now: int) -> bool:

@@ -17,7 +17,7 @@ def upgrade() -> None:
         "account",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", BYTE_ORDERED, nullable=False),
-        sa.Column("full_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("full_name", BYTE_ORDERED, server_default="", nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("is_admin", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("is_active", sa.Boolean(), server_default=sa.true(), nullable=False),
@@ -118,7 +118,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("repository_id", "digest", name=op.f("pk_blob_link")),
     )
-    op.create_index("ix_blob_link_digest", "blob_link", ["digest"], unique=False)
+    op.create_index("ix_blob_link_digest", "blob_link", ["digest", "repository_id"], unique=False)
     op.create_table(
         "client_token",
         sa.Column("id", sa.Text(), nullable=False),
