@@ -74,7 +74,14 @@ def events_page() -> str:
     return page
 
 
+def api_page() -> str:
+    """Return the tables of the API's operations."""
+    page: str = runpy.run_path(str(Path(__file__).with_name("api.py")))["api_page"]()
+    return page
+
+
 PAGES: dict[Path, Callable[[], str]] = {
+    REFERENCE / "api.md": api_page,
     REFERENCE / "cli.md": cli_page,
     REFERENCE / "error-codes.md": error_page,
     REFERENCE / "events.md": events_page,

@@ -114,6 +114,9 @@ def test_there_are_examples() -> None:
         ('{"a": 1}', '{"a": 1, "b": 2}', True),
         ('{"a": 1}', '{"a": 2}', False),
         ('{"a": 1, ...}', '{"a": 1, "b": 2}', True),
+        ('{..., "b": 2}', '{"a": 1, "b": 2}', True),
+        ('{"a": 1, ..., "c": 3}', '{"a": 1, "b": 2, "c": 3}', True),
+        ('{"a": 1, ..., "c": 3}', '{"a": 1, "b": 2, "c": 4}', False),
         ('{"a": ..., "b": 2}', '{"a": [1], "b": 2}', True),
         ('{"a": "dtr_pat_..."}', '{"a": "dtr_pat_123"}', True),
         ('{"a": "dtr_pat_..."}', '{"a": "other"}', False),
@@ -135,6 +138,8 @@ def test_commands_are_taken_as_bash_would() -> None:
 <!-- test: push admin/app:1 -->
 ```console
 $ dtr user list
+$ DTR_CONFIG=a.yaml dtr serve
+$ HASH=$(printf %s "$X" | sha256sum)
 $ curl -s $DTR/a \\
     -d '{"b":
  1}'
@@ -145,6 +150,7 @@ $ X=$(curl -s $DTR/b |
 """
     assert list(steps_of(page)) == [
         Step("push admin/app:1", is_hidden=True),
+        Step('HASH=$(printf %s "$X" | sha256sum)'),
         Step("curl -s $DTR/a \\\n    -d '{\"b\":\n 1}'", '{"c": 1}'),
         Step("X=$(curl -s $DTR/b |\n    wc -l)"),
     ]

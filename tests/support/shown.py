@@ -12,6 +12,8 @@ ANYTHING = "..."
 
 _PART = re.compile(r"```console\n(?P<block>.*?)```|<!-- test:(?P<hidden>.*?)-->", re.DOTALL)
 
+_RUN = re.compile(r"\bcurl\b|^[A-Z_]+=\$\(.*\)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -24,14 +26,12 @@ class Step:
 
 
 def steps_of(page: str) -> Iterator[Step]:
-    """Yield the commands of a page that call curl, and its hidden ones, in their order."""
+    """Yield the commands of a page that call curl or set a variable, and its hidden ones, in their order."""
     for part in _PART.finditer(page):
         if part["hidden"] is not None:
             yield Step(part["hidden"].strip(), is_hidden=True)
         else:
-            yield from (
-                step for step in _steps_of_block(part["block"]) if re.search(r"\bcurl\b", step.command)
-            )
+            yield from (step for step in _steps_of_block(part["block"]) if _RUN.search(step.command))
 
 
 def _steps_of_block(block: str) -> Iterator[Step]:
@@ -82,6 +82,7 @@ def _line_pattern(line: str) -> str:
 def _completed(shown: str) -> str:
     """Turn the dots that stand for something left out into JSON."""
     without_rest = re.sub(r",?\s*\.\.\.\s*}", "}", shown)
+    without_rest = re.sub(r"([{,]\s*)\.\.\.,\s*(?=\")", r"\1", without_rest)
     return re.sub(r"([\[,:]\s*)\.\.\.(?=\s*[\],}])", r'\1"..."', without_rest)
 
 

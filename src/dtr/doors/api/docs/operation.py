@@ -98,7 +98,7 @@ def _table(title: str, rows: list[Field]) -> Html:
         )
         for row in rows
     ]
-    return joined(element("h4", title), element("table", element("tbody", *lines)))
+    return joined(element("h3", title), element("table", element("tbody", *lines)))
 
 
 def _answers(schemas: Schemas, operation: Operation) -> Html:
@@ -109,7 +109,7 @@ def _answers(schemas: Schemas, operation: Operation) -> Html:
         lines.append(
             element("dd", shown.get("description", ""), _headers(shown), _answer_body(schemas, shown))
         )
-    return joined(element("h4", "Answers"), element("dl", *lines))
+    return joined(element("h3", "Answers"), element("dl", *lines))
 
 
 def _meaning(answer: Schema) -> str:
@@ -137,7 +137,7 @@ def _answer_body(schemas: Schemas, answer: Schema) -> Html:
         return joined()
     example = json.dumps(schemas.example(schema), indent=2, ensure_ascii=False)
     fields = [replace(field, is_required=False) for field in schemas.fields(schema)]
-    return joined(_table("Fields", fields), element("pre", example))
+    return joined(_table("Fields", fields), element("pre", example, tabindex="0"))
 
 
 def _form(schemas: Schemas, path: str, method: str, operation: Operation) -> Html:
@@ -154,7 +154,7 @@ def _form(schemas: Schemas, path: str, method: str, operation: Operation) -> Htm
     button = element("button", "Send", type="submit", class_=method)
     return element(
         "form",
-        element("h4", "Try it"),
+        element("h3", "Try it"),
         element("div", *inputs, class_="fields"),
         element("p", button, element("output", role="status")),
         element("div", class_="answer", hidden=True, tabindex="-1"),

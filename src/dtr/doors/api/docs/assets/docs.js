@@ -77,9 +77,10 @@ function readable(text, type) {
 }
 
 function block(title, text) {
-  const heading = document.createElement("h4");
+  const heading = document.createElement("h3");
   const pre = document.createElement("pre");
   heading.textContent = title;
+  pre.tabIndex = 0;
   pre.textContent = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}\n…` : text;
   return [heading, pre];
 }
