@@ -8,9 +8,9 @@ set -euo pipefail
 packages=(
     docker.io docker-registry podman buildah skopeo  # clients, a daemon and the peer
     fuse-overlayfs uidmap                            # what podman and buildah need to run anywhere
-    postgresql openssl curl
+    postgresql openssl curl jq
 )
-commands=(dockerd docker docker-registry podman buildah skopeo fuse-overlayfs newuidmap psql openssl curl)
+commands=(dockerd docker docker-registry podman buildah skopeo fuse-overlayfs newuidmap psql openssl curl jq)
 
 missing_commands() {
     local command
