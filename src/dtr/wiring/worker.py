@@ -32,6 +32,8 @@ FORGET_TAG_MOVES_SECONDS = 600.0
 FORGET_OLD_NAMES_SECONDS = 3600.0
 COMPACT_EVENTS_SECONDS = 300.0
 LOOK_AFTER_AUDIT_SECONDS = 3600.0
+LATE_PARTS_SECONDS = 3.0
+"""After a start many clients come back at once; what takes a second of work is made when they have been served."""
 SPARE_DESCRIPTORS = 128
 """For the database, log files, and what libraries open."""
 DESCRIPTORS_PER_CONNECTION = 3
@@ -108,6 +110,7 @@ def _background(parts: Parts, index: int) -> list[asyncio.Task[None]]:
 
 async def _load(late: Sequence[Loaded]) -> None:
     """Make the API while the data plane answers already; an error shows at the first request as well."""
+    await asyncio.sleep(LATE_PARTS_SECONDS)
     for part in late:
         try:
             await part()
