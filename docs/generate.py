@@ -37,7 +37,7 @@ def cli_page() -> str:
     """Return the help of every command, in the order of the command tree."""
     from dtr.cli.main import main  # noqa: PLC0415 - one page must not fail for another's sake
 
-    return CLI_INTRODUCTION + "".join(_command(main, click.Context(main, info_name="dtr")))
+    return CLI_INTRODUCTION + "".join(_command(main, click.Context(main, info_name="dtr", **main.context_settings)))
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -47,7 +47,8 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             if inner is not None and not inner.hidden:
-                yield from _command(inner, click.Context(inner, info_name=name, parent=context))
+                settings = inner.context_settings
+                yield from _command(inner, click.Context(inner, info_name=name, parent=context, **settings))
 
 
 def error_page() -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the Debian packages that tests and benchmarks drive: real clients, a peer registry, PostgreSQL.
+# Install the Debian packages that tests and benchmarks drive: real clients, a peer registry, PostgreSQL, a browser.
 #
 # Quick when everything is there. Starts no service. Not root, or not on Debian: says what is missing and ends well;
 # the tests that need a missing program are skipped, and pytest's summary says which.
@@ -9,8 +9,9 @@ packages=(
     docker.io docker-registry podman buildah skopeo  # clients, a daemon and the peer
     fuse-overlayfs uidmap                            # what podman and buildah need to run anywhere
     postgresql openssl curl jq
+    chromium fonts-noto-cjk                          # pages as people see them, also in Chinese
 )
-commands=(dockerd docker docker-registry podman buildah skopeo fuse-overlayfs newuidmap psql openssl curl jq)
+commands=(dockerd docker docker-registry podman buildah skopeo fuse-overlayfs newuidmap psql openssl curl jq chromium)
 
 missing_commands() {
     local command

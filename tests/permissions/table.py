@@ -54,6 +54,8 @@ OPEN_ROWS = [
     Row("GET", "/nginx_status", p.OPEN),
     Row("GET", "/metrics", p.OPEN),
     Row("GET", "/.well-known/jwks.json", p.OPEN),
+    Row("GET", "/login", p.OPEN),
+    Row("GET", "/favicon.ico", p.OPEN),
     Row("POST", "/login", p.OPEN),
     Row("POST", "/auth/login", p.OPEN),
     Row("POST", "/logout", p.PUBLIC),
@@ -72,6 +74,7 @@ REGISTRY_ROWS = [
     Row("GET", "/api/v0/meta/alerts", p.SYS_READ),
     Row("GET", "/api/v0/meta/cluster_status", p.SYS_READ),
     Row("GET", "/api/v0/admin/version", p.SYS_READ),
+    Row("GET", "/api/v0/meta/storage_use", p.SYS_READ),
     Row("GET", "/api/v0/audit", p.USER),
     Row("GET", "/api/v0/events", p.USER),
 ]

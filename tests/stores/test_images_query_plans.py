@@ -206,6 +206,11 @@ TYPES = {"types": ["a/b", "c/d"]}
 PAGES: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "TAGS_AFTER": (tags.TAGS_AFTER, {"repository_id": 7, "last": "v000010000", "limit": 100}),
     "TAGS_FROM": (tags.TAGS_FROM, {"repository_id": 7, "start": "v000010000", "limit": 100}),
+    "TAGS_CONTAINING": (
+        tags.TAGS_CONTAINING,
+        {"repository_id": 7, "start": "v000010000", "like": "%7%", "limit": 100},
+    ),
+    "MANIFESTS_ABOUT": (tags.MANIFESTS_ABOUT, {"repository_id": 7, "digest": SUBJECT, "limit": 26}),
     "MANIFESTS_FROM": (tags.MANIFESTS_FROM, {"repository_id": 7, "start": DIGEST, "limit": 100}),
     "MOVES_FROM": (
         history.MOVES_FROM,

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 
 from dtr import __version__
-from dtr.core.errors import Invalid, NotFound, RegistryError, Unauthorized
+from dtr.core.errors import Invalid, NotFound, RegistryError, TooManyRequests, Unauthorized
 from dtr.core.principal import Caller, Principal, PrincipalKind
 from dtr.doors.api.errors import told
 from dtr.doors.credentials import BasicCredentials, circumstances
@@ -19,15 +20,22 @@ from dtr.features.tokens.sign_in import AuthenticationMethod, SignedIn, SignIn
 from dtr.plumbing.asgi.request import QueryParameters, Request
 from dtr.plumbing.asgi.response import BytesResponse, Response, json_response
 from dtr.plumbing.asgi.routing import Route
+from dtr.plumbing.web.flash import FLASH_COOKIE, FLASH_SECONDS, Mood, flash_value
 
 CSRF_COOKIE: Final = "csrftoken"
 """Readable for the pages of this site, which send its value back in the header `X-Csrf-Token`."""
 
 MAX_FORM_BYTES: Final = 64 * 1024
 
+SIGN_IN_PATH: Final = "/sign-in"
+"""The page to sign in at."""
+
+SIGNED_OUT: Final = "You are signed out."
+
 CSRF_FIELD: Final = "csrf_token"
 """The field of a form that stands for the header `X-Csrf-Token`."""
 
+_FLASH_ATTRIBUTES: Final = f"; HttpOnly; Max-Age={FLASH_SECONDS}"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _BY_COOKIE: Final = (b"vary", b"authorization, cookie")
 
@@ -46,8 +54,9 @@ class LoginDoor:
     def routes(self) -> list[Route]:
         """Return every route of this door."""
         return [
-            Route("POST", "/login", _answering(self.log_in)),
-            Route("POST", "/logout", _answering(self.log_out)),
+            Route("GET", "/login", _to_sign_in),
+            Route("POST", "/login", self._for_browsers(self.log_in)),
+            Route("POST", "/logout", self._for_browsers(self.log_out)),
             Route("POST", "/auth/login", _answering(self.get_session_token)),
             Route("GET", "/basic_info", _answering(self.basic_info)),
         ]
@@ -75,6 +84,9 @@ class LoginDoor:
         if found.session is not None:
             await self._sessions.end_by_id(found.caller, found.session.id)
         headers = [_cookie(request, name, "", "; Max-Age=0") for name in (SESSION_COOKIE, CSRF_COOKIE)]
+        if _is_browser(request):
+            headers.append(_flash(request, SIGNED_OUT, Mood.GOOD))
+            return BytesResponse(303, [(b"location", SIGN_IN_PATH.encode()), _NO_STORE, *headers])
         return json_response(200, {}, [_NO_STORE, *headers])
 
     async def get_session_token(self, request: Request) -> Response:
@@ -88,6 +100,21 @@ class LoginDoor:
         found = await self._identity.identify(request)
         request.user = found.caller.principal.name or ""
         return json_response(200, await self._info(found), [_NO_STORE, _BY_COOKIE])
+
+    def _for_browsers(self, handler: Handler) -> Handler:
+        """Answer errors to the forms of our pages with the page to sign in, others in the manner of the API."""
+        for_programs = _answering(handler)
+
+        async def handle(request: Request) -> Response:
+            if not _is_browser(request):
+                return await for_programs(request)
+            try:
+                return await handler(request)
+            except RegistryError as error:
+                flash = _flash(request, _trouble(error), Mood.BAD)
+                return BytesResponse(303, [(b"location", _sign_in_address(request)), _NO_STORE, flash])
+
+        return handle
 
     async def _password_login(self, request: Request, fields: dict[str, str]) -> tuple[SignedIn, Caller]:
         """Return the login that a name and a password prove. Only these begin a session."""
@@ -123,6 +150,29 @@ class LoginDoor:
             return await self._accounts.get(principal.name)
         except NotFound:  # deleted meanwhile
             return None
+
+
+async def _to_sign_in(request: Request) -> Response:
+    """Lead on to the page: DTR's address for it was this one."""
+    return BytesResponse(303, [(b"location", _sign_in_address(request)), _NO_STORE])
+
+
+def _sign_in_address(request: Request) -> bytes:
+    """Return the page to sign in at, with where to go on to after it."""
+    target = local_path(request.query.get("next") or "")
+    return f"{SIGN_IN_PATH}?next={quote(target, safe='/')}".encode()
+
+
+def _trouble(error: RegistryError) -> str:
+    """Return what went wrong, and how long to wait if that is all there is to do."""
+    if isinstance(error, TooManyRequests):
+        return f"{error.message} ({error.retry_after_seconds} s)"
+    return error.message
+
+
+def _flash(request: Request, text: str, mood: Mood) -> tuple[bytes, bytes]:
+    """Return the header that leaves a message for the next page."""
+    return _cookie(request, FLASH_COOKIE, flash_value(text, mood), _FLASH_ATTRIBUTES)
 
 
 def _is_browser(request: Request) -> bool:

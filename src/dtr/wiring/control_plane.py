@@ -44,6 +44,7 @@ def build_control_plane(settings: Settings, parts: Parts, health: Check) -> Asgi
             tokens.router(parts.access_tokens),
             images.tags_router(parts.tags, _code_of),
             images.history_router(parts.tag_history),
+            images.storage_router(parts.storage_usage),
         ],
         enzi=accounts.routers(parts.accounts, _code_of),
     )

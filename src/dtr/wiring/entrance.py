@@ -15,6 +15,8 @@ from dtr.doors.identity import Identity
 from dtr.doors.login import LoginDoor
 from dtr.doors.search import SearchDoor
 from dtr.doors.tokenservice import TokenDoor
+from dtr.doors.web.assets import Assets
+from dtr.doors.web.door import WebDoor
 from dtr.features.access.model import may_administer
 from dtr.oci.errors import answer_for, error_body
 from dtr.plumbing.asgi.application import Application, RequestIds
@@ -65,7 +67,7 @@ class Entrance:
     lane: FastLane
     refusals: Refusals
     late: tuple[Loaded, ...]
-    """The parts that take longest to make: to be called once the server answers."""
+    """The parts that take longest to make, API and pages: to be called once the server answers."""
 
 
 def build_entrance(
@@ -96,12 +98,15 @@ def build_entrance(
     health_door = _health_door(settings, health, identity, metrics, ca_certificate)
     control_plane = Loaded(lambda: _control_plane(settings, parts, health))
     api = [ApiDoor(prefix, identity, control_plane) for prefix in API_PREFIXES]
+    assets = Assets()
+    web_pages = Loaded(lambda: _web_pages(settings, parts, assets, health))
+    web = WebDoor(identity, web_pages, settings.external_url)
     ids = RequestIds()
     rates = RateLimiter(settings.limits.request_rate, settings.limits.request_burst)
     application = Application(
         Router(
-            [*tokens.routes(), *login.routes(), *search.routes(), *health_door.routes()],
-            [data_plane, tokens, *api],
+            [*tokens.routes(), *login.routes(), *search.routes(), *health_door.routes(), *assets.routes()],
+            [data_plane, tokens, *api, web],
         ),
         render=_render,
         observer=observer,
@@ -122,13 +127,19 @@ def build_entrance(
         generation=parts.database.generation,
         is_open=not rates.enabled,
     )
-    return Entrance(application, lane, Refusals(ids, observer), (control_plane,))
+    return Entrance(application, lane, Refusals(ids, observer), (control_plane, web_pages))
 
 
 def _control_plane(settings: Settings, parts: Parts, health: Health) -> AsgiApplication:
     from dtr.wiring.control_plane import build_control_plane  # noqa: PLC0415 - takes longer than all the rest
 
     return build_control_plane(settings, parts, health.problem)
+
+
+def _web_pages(settings: Settings, parts: Parts, assets: Assets, health: Health) -> AsgiApplication:
+    from dtr.wiring.web_pages import build_web_pages  # noqa: PLC0415 - takes longer than all the rest
+
+    return build_web_pages(settings, parts, assets, health.problem)
 
 
 def _render(error: RegistryError) -> tuple[int, bytes]:

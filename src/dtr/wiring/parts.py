@@ -17,9 +17,11 @@ from dtr.features.images.model import ImmutableTags, PushGate
 from dtr.features.images.service import Blobs, Images, Lists, Manifests, PullCounter, Uploads
 from dtr.features.images.service.details import DetailsReader
 from dtr.features.images.service.history import TagHistory
+from dtr.features.images.service.inspection import Inspection
 from dtr.features.images.service.lists import PrincipalOf
 from dtr.features.images.service.scrub import Scrub
 from dtr.features.images.service.tags import Tags
+from dtr.features.images.service.usage import StorageUsage
 from dtr.features.images.store import uploads as upload_store
 from dtr.features.repositories.service import Management, Renaming, Repositories
 from dtr.features.repositories.service.access import RepositoryGrants
@@ -79,8 +81,10 @@ class Parts:
     sign_in: SignIn
     images: Images
     tags: Tags
+    inspection: Inspection
     tag_history: TagHistory
     scrub: Scrub
+    storage_usage: StorageUsage
     configuration: Configuration
     activity: Activity
     audit: Audit
@@ -175,6 +179,7 @@ def build_parts(settings: Settings, writer: str) -> Parts:
             writer=writer,
         ),
         tags=Tags(database, clock, announce, details),
+        inspection=Inspection(database, details),
         tag_history=TagHistory(
             database,
             clock,
@@ -183,6 +188,7 @@ def build_parts(settings: Settings, writer: str) -> Parts:
             undelete_within=timedelta(days=settings.images.tag_undelete_days),
         ),
         scrub=Scrub(database, driver, clock),
+        storage_usage=StorageUsage(database, clock),
         configuration=records.configuration,
         activity=records.activity,
         audit=records.audit,

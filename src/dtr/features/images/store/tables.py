@@ -141,6 +141,15 @@ tag_history = Table(
 )
 """Every move of every tag. `digest` is NULL where the tag was deleted, `previous_digest` where it was new."""
 
+storage_snapshot = Table(
+    "storage_snapshot",
+    metadata,
+    Column("day", ByteOrderedText, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("blobs", BigInteger, nullable=False),
+)
+"""What all blobs took on a day: `day` is a date in UTC, such as 2030-01-31."""
+
 manifest_details = Table(
     "manifest_details",
     metadata,

@@ -68,12 +68,12 @@ TAGS_AFTER = text(
 COUNT_TAGS = text("SELECT COUNT(*) FROM tag WHERE repository_id = :repository_id")
 
 # Tags have ASCII letters only, so both databases agree on what is lower case.
-CONTAINING = "LOWER(name) LIKE :like ESCAPE '!'"
+CONTAINING = "LOWER(t.name) LIKE :like ESCAPE '!'"
 
 COUNT_TAGS_CONTAINING = text(
     f"""
     -- Looks at the names of all tags of one repository. Index: primary key of tag.
-    SELECT COUNT(*) FROM tag WHERE repository_id = :repository_id AND {CONTAINING}
+    SELECT COUNT(*) FROM tag t WHERE t.repository_id = :repository_id AND {CONTAINING}
     """  # noqa: S608 - a condition written above
 )
 
@@ -114,13 +114,11 @@ TAGS_FROM = text(
 
 TAGS_CONTAINING = text(
     f"""
-    -- The same, of tags with a text in their names: found first, by the primary key of tag.
+    -- The same, of tags with a text in their names. Looks at tags until there are enough.
     SELECT {TAG_COLUMNS}
-      FROM (SELECT * FROM tag
-             WHERE repository_id = :repository_id AND name >= :start AND {CONTAINING}
-             ORDER BY name LIMIT :limit) t
-      JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
-     ORDER BY t.name
+      FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+     WHERE t.repository_id = :repository_id AND t.name >= :start AND {CONTAINING}
+     ORDER BY t.name LIMIT :limit
     """  # noqa: S608 - columns and a condition written above
 )
 

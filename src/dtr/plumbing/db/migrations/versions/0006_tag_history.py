@@ -56,4 +56,11 @@ def upgrade() -> None:
         sa.Column("details", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_manifest_details")),
     )
+    op.create_table(
+        "storage_snapshot",
+        sa.Column("day", BYTE_ORDERED, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("blobs", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_storage_snapshot")),
+    )
     op.execute("UPDATE tag SET created_at = tagged_at")
