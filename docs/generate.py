@@ -37,7 +37,9 @@ def cli_page() -> str:
     """Return the help of every command, in the order of the command tree."""
     from dtr.cli.main import main  # noqa: PLC0415 - one page must not fail for another's sake
 
-    return CLI_INTRODUCTION + "".join(_command(main, click.Context(main, info_name="dtr", **main.context_settings)))
+    return CLI_INTRODUCTION + "".join(
+        _command(main, click.Context(main, info_name="dtr", **main.context_settings))
+    )
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
