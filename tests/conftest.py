@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from dtr.plumbing.db import Database, open_database
 from dtr.plumbing.db.migrate import migrate
 from tests.support.postgresql import PostgresqlServer, is_installed, running_postgresql
+from tests.support.server import RunRegistry, ServerProcess, running
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,17 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def run_registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunRegistry:
+    """Give what runs registries as processes, once for each engine: every call one on a database of its own."""
+
+    def run(*, workers: int = 1) -> AbstractContextManager[ServerProcess]:
+        database = None
+        if request.param == "postgresql":
+            postgresql: PostgresqlServer = request.getfixturevalue("postgresql")
+            database = postgresql.fresh_database(migrated=False)
+        return running(tmp_path_factory.mktemp("registry") / "data", workers=workers, database=database)
+
+    return run

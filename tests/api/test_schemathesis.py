@@ -5,15 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.api import ApiClient
-from tests.support.server import ServerProcess
-
-if TYPE_CHECKING:
-    from tests.support.postgresql import PostgresqlServer
+from tests.support.server import RunRegistry, ServerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -59,22 +55,12 @@ EXISTING = {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def fuzzed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module")
+def fuzzed(run_registry: RunRegistry) -> Iterator[ServerProcess]:
     """Give a registry of its own, with something of everything in it: what is made up here would disturb others."""
-    database = None
-    if request.param == "postgresql":
-        postgresql: PostgresqlServer = request.getfixturevalue("postgresql")
-        database = postgresql.fresh_database(migrated=False)
-    process = ServerProcess(tmp_path_factory.mktemp("fuzzed") / "data", workers=2, database=database)
-    process.start()
-    try:
+    with run_registry(workers=2) as process:
         furnish(process)
         yield process
-    finally:
-        assert process.stop() == 0
 
 
 def furnish(server: ServerProcess) -> None:

@@ -14,9 +14,12 @@ COMFORTABLE_LINES = 400
 HEAVY = {"alembic", "click", "fastapi", "jinja2", "pydantic", "starlette", "yaml"}
 """What the control plane and the operator's commands use, and a pull has no use for."""
 
+RENDERS_PAGES = {"babel", "fastapi", "jinja2", "markdown_it", "pydantic", "starlette"}
+"""What API and pages are made with, when the worker serves already: see `doors.api.door.Loaded`."""
+
 NAMES_OF_LOADED_PACKAGES = """\
-import sys
-import dtr.doors.dataplane
+import importlib, sys
+importlib.import_module(sys.argv[1])
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
@@ -28,13 +31,16 @@ def test_import_contracts() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_data_plane_imports_stay_light() -> None:
-    fresh_interpreter = [sys.executable, "-c", NAMES_OF_LOADED_PACKAGES]
+@pytest.mark.parametrize(
+    ("module", "heavy"), [("dtr.doors.dataplane", HEAVY), ("dtr.wiring.worker", RENDERS_PAGES)]
+)
+def test_what_serves_pulls_is_loaded_without_what_it_has_no_use_for(module: str, heavy: set[str]) -> None:
+    fresh_interpreter = [sys.executable, "-c", NAMES_OF_LOADED_PACKAGES, module]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE.parent)}
 
     loaded = subprocess.run(fresh_interpreter, env=environment, check=True, capture_output=True, text=True)
 
-    assert HEAVY & set(loaded.stdout.split()) == set()
+    assert heavy & set(loaded.stdout.split()) == set()
 
 
 def test_every_room_has_a_door_sign() -> None:

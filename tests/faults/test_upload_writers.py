@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.raw_http import Answer, Wire, head
 from tests.support.registry import RegistryClient, sha256
-from tests.support.server import ServerProcess
+from tests.support.server import RunRegistry, ServerProcess
 from tests.support.uploads import (
     STYLES,
     Style,
@@ -134,17 +133,12 @@ def test_of_two_that_finish_one_session_at_once_one_succeeds(
 # -- one blob, many clients
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def busy_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
+@pytest.fixture
+def busy_server(run_registry: RunRegistry) -> Iterator[ServerProcess]:
     """Give a running registry with two workers and the user alice, once for each database engine."""
-    database = None
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").fresh_database(migrated=False)
-    process = ServerProcess(tmp_path / "data", workers=2, database=database)
-    process.start()
-    process.add_user("alice", ALICE_PASSWORD)
-    yield process
-    assert process.stop() == 0
+    with run_registry(workers=2) as process:
+        process.add_user("alice", ALICE_PASSWORD)
+        yield process
 
 
 def push_from_many(

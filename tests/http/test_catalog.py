@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.http.conftest import ALICE_PASSWORD, BOB_PASSWORD
 from tests.support.pages import next_page, pages
 from tests.support.registry import RegistryClient, error_codes
-from tests.support.server import ServerProcess
+from tests.support.server import RunRegistry
 
 SCOPE = "registry:catalog:*"
 OF_ALICE = [
@@ -30,33 +31,28 @@ ALL = sorted(OF_ALICE + OF_ADMIN + OF_BOB)
 Callers = dict[str, RegistryClient]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def callers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
+@pytest.fixture(scope="module")
+def callers(run_registry: RunRegistry) -> Iterator[Callers]:
     """Run a registry with known repositories; give a client of each kind of caller."""
-    database = None
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").fresh_database(migrated=False)
-    server = ServerProcess(tmp_path_factory.mktemp("catalog") / "data", database=database)
-    server.start()
-    server.add_user("alice", ALICE_PASSWORD)
-    server.add_user("bob", BOB_PASSWORD)
-    for name in ("alice-too", "zz"):  # not even an administrator pushes to a namespace without an account
-        server.add_user(name, "somebody's password")
-    clients = {
-        "admin": RegistryClient(server.url, "admin", server.admin_password),
-        "alice": RegistryClient(server.url, "alice", ALICE_PASSWORD),
-        "bob": RegistryClient(server.url, "bob", BOB_PASSWORD),
-        "anonymous": RegistryClient(server.url),
-    }
-    for who, names in (("alice", OF_ALICE), ("admin", OF_ADMIN), ("bob", OF_BOB)):
-        for name in names:
-            clients[who].push_blob(name, b"content")
-    for name in PUBLIC:
-        assert server.run("repository", "set", name, "--visibility", "public").returncode == 0
-    yield clients
-    for client in clients.values():
-        client.close()
-    assert server.stop() == 0
+    with run_registry() as server, ExitStack() as clients:
+        server.add_user("alice", ALICE_PASSWORD)
+        server.add_user("bob", BOB_PASSWORD)
+        for name in ("alice-too", "zz"):  # not even an administrator pushes to a namespace without an account
+            server.add_user(name, "somebody's password")
+        found = {
+            "admin": RegistryClient(server.url, "admin", server.admin_password),
+            "alice": RegistryClient(server.url, "alice", ALICE_PASSWORD),
+            "bob": RegistryClient(server.url, "bob", BOB_PASSWORD),
+            "anonymous": RegistryClient(server.url),
+        }
+        for client in found.values():
+            clients.callback(client.close)
+        for who, names in (("alice", OF_ALICE), ("admin", OF_ADMIN), ("bob", OF_BOB)):
+            for name in names:
+                found[who].push_blob(name, b"content")
+        for name in PUBLIC:
+            assert server.run("repository", "set", name, "--visibility", "public").returncode == 0
+        yield found
 
 
 def catalog(client: RegistryClient, **parameters: str | int) -> httpx.Response:

@@ -56,6 +56,7 @@ OPEN_ROWS = [
     Row("GET", "/.well-known/jwks.json", p.OPEN),
     Row("GET", "/login", p.OPEN),
     Row("GET", "/favicon.ico", p.OPEN),
+    Row("GET", "/robots.txt", p.OPEN),
     Row("POST", "/login", p.OPEN),
     Row("POST", "/auth/login", p.OPEN),
     Row("POST", "/logout", p.PUBLIC),

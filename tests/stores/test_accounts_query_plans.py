@@ -129,7 +129,8 @@ def test_late_pages_take_no_longer_and_counts_stay_reasonable(seeded: Engine) ->
 def test_members_of_a_small_organization_are_found_without_reading_all_accounts(seeded: Engine) -> None:
     with seeded.connect() as tx:
         values = {"org_id": "id-000003", "account_id": "id-000100", "start": "", "limit": 11}
-        explained = plan(tx, organizations.LIST_MEMBERS.text, **values, is_admin=None)
+        wanted = {**values, "group_id": "id-000003", "pattern": organizations.ANYBODY}
+        explained = plan(tx, organizations.MEMBERS.list.text, **wanted, is_admin=None)
         assert "Seq Scan on account" not in explained
         assert "SCAN a" not in explained, explained
         explained = plan(tx, organizations.LIST_ORGANIZATIONS.text, pattern="%", **values)

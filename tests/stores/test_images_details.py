@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from dtr.core.clock import FakeClock
-from dtr.features.images.details import MAX_CONFIG_BYTES, Details
+from dtr.features.images.model.details import MAX_CONFIG_BYTES, Details
 from dtr.features.images.service import details as details_service
 from dtr.features.images.service.details import DetailsReader
 from dtr.features.images.store import details as details_store

@@ -210,6 +210,10 @@ PAGES: dict[str, tuple[TextClause, dict[str, Any]]] = {
         tags.TAGS_CONTAINING,
         {"repository_id": 7, "start": "v000010000", "like": "%7%", "limit": 100},
     ),
+    "NEWEST_TAGS": (
+        tags.NEWEST_TAGS,
+        {"repository_id": 7, "at": 5_000, "start": "v000010000", "like": "%7%", "limit": 100},
+    ),
     "MANIFESTS_ABOUT": (tags.MANIFESTS_ABOUT, {"repository_id": 7, "digest": SUBJECT, "limit": 26}),
     "MANIFESTS_FROM": (tags.MANIFESTS_FROM, {"repository_id": 7, "start": DIGEST, "limit": 100}),
     "MOVES_FROM": (

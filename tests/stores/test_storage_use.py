@@ -12,10 +12,10 @@ from dtr.core.clock import FakeClock
 from dtr.core.errors import Denied, Unauthorized
 from dtr.core.permits import Permit
 from dtr.core.principal import ANONYMOUS, OPERATOR, Caller, Principal
+from dtr.features.images.model.usage import NamespaceUse, RepositoryUse, Snapshot, Totals
+from dtr.features.images.pages.storage import HEIGHT, WIDTH, curve_of
 from dtr.features.images.service.usage import MOST_NAMED, StorageUsage
-from dtr.features.images.storage_pages import HEIGHT, WIDTH, curve_of
 from dtr.features.images.store.tables import blob, blob_link
-from dtr.features.images.usage import NamespaceUse, RepositoryUse, Snapshot, Totals
 from dtr.features.repositories.store.tables import repository_table
 from dtr.plumbing.db import Database, Transaction
 from tests.support.rows import NOW_MICROS, blob_row, repository_row

@@ -1,76 +1,34 @@
-"""A browser without JavaScript: keeps cookies, follows redirects, fills in and sends the forms of a page."""
+"""Somebody's browser without JavaScript: keeps cookies, reads pages, fills in and sends their forms."""
 
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
+from tests.support.html_pages import HtmlForm, HtmlPage, read_page
 from tests.support.people import PASSWORD
 
-_NO_VALUE = frozenset({"button", "submit", "image", "reset", "file"})
-_UNCHECKED = frozenset({"checkbox", "radio"})
-
-
-@dataclass
-class HtmlForm:
-    """One form of a page, as it would be sent if nobody typed anything."""
-
-    action: str
-    method: str
-    fields: dict[str, list[str]] = field(default_factory=dict)
-    choices: dict[str, list[str]] = field(default_factory=dict)
-    """The values of checkboxes, radio buttons and selects, by field."""
-    buttons: list[tuple[str, str, str]] = field(default_factory=list)
-    """Name, value and address of each button that sends the form."""
-    confirm: str = ""
-    """What a script asks before the form is sent."""
-
-    def has(self, name: str) -> bool:
-        """Tell whether there is a field of this name."""
-        return name in self.fields or name in self.choices
-
-
-@dataclass(frozen=True)
-class HtmlPage:
-    """A page that was opened."""
-
-    url: str
-    status: int
-    text: str
-    headers: httpx.Headers
-    forms: list[HtmlForm]
-    links: list[str]
-    words: str
-    """What can be read on it, with single spaces."""
-
-    @property
-    def path(self) -> str:
-        """The path and the query."""
-        parts = urlsplit(self.url)
-        return parts.path + (f"?{parts.query}" if parts.query else "")
-
-    def form(self, path: str = "", /, *, having: str = "", **values: str) -> HtmlForm:
-        """Return the first form that is sent to a path beginning with `path`.
-
-        It has the field `having`, and the values that are given by the name of their field.
-        """
-        for each in self.forms:
-            fits = urlsplit(each.action).path.startswith(path) and (not having or each.has(having))
-            if fits and all(each.fields.get(name) == [value] for name, value in values.items()):
-                return each
-        found = [(each.method, each.action, sorted(each.fields)) for each in self.forms]
-        raise AssertionError(f"{self.url} has no form {path} with {having} {values}: {found}")
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]*)"')
 
 
 class Browser:
-    """Somebody's browser; signs in through the form."""
+    """Goes through pages in two ways.
 
-    def __init__(self, url: str, language: str = "en") -> None:
-        headers = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "accept-language": language}
+    `open`, `submit` and `sign_in` do what a person does: they follow where an answer leads and send the forms that a
+    page has. `see`, `send` and `log_in` follow nothing, and send to any address what a page may not offer.
+    """
+
+    def __init__(self, url: str, *, language: str = "en", user_agent: str = "tests/1") -> None:
+        headers = {
+            "accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+            "accept-language": language,
+            "user-agent": user_agent,
+        }
         self.url = url
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=30, follow_redirects=True)
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=30)
 
     def close(self) -> None:
         """Close the connections."""
@@ -78,7 +36,7 @@ class Browser:
 
     def open(self, path: str, *, status: int | None = 200) -> HtmlPage:
         """Follow a link. Fails if the page answers another status, unless that is None."""
-        return self._page(self.http.get(path), status)
+        return self._page(self.http.get(path, follow_redirects=True), status)
 
     def sign_in(self, name: str, password: str = PASSWORD) -> HtmlPage:
         """Fill in the form to sign in."""
@@ -115,106 +73,57 @@ class Browser:
             pairs: list[tuple[str, Any]] = [
                 (name, each) for name, values in fields.items() for each in values
             ]
-            return self._page(self.http.get(address.partition("?")[0], params=pairs), status)
+            answer = self.http.get(address.partition("?")[0], params=pairs, follow_redirects=True)
+            return self._page(answer, status)
         headers = {"origin": self.url, "referer": page.url}
-        return self._page(self.http.post(address, data=fields, headers=headers), status)
+        answer = self.http.post(address, data=fields, headers=headers, follow_redirects=True)
+        return self._page(answer, status)
+
+    def see(self, path: str, status: int = 200) -> str:
+        """Return a page as text; fails if it answers another status."""
+        answer = self.http.get(path)
+        assert answer.status_code == status, (answer.status_code, answer.headers.get("location"), answer.text)
+        return answer.text
+
+    def send(self, path: str, **fields: str | list[str]) -> httpx.Response:
+        """Send fields to an address, with the token that every page of the session holds."""
+        found = _TOKEN.search(self.http.get("/profile").text)
+        assert found is not None
+        return self.http.post(path, data={"csrf_token": found[1], **fields})
+
+    def log_in(self, name: str, password: str, next_path: str = "/") -> httpx.Response:
+        """Send name and password, right or wrong; return the answer."""
+        fields = {"username": name, "password": password}
+        return self.http.post("/login", params={"next": next_path}, data=fields)
 
     def _page(self, answer: httpx.Response, status: int | None) -> HtmlPage:
         assert status in {None, answer.status_code}, (
             f"{answer.url}: {answer.status_code}\n{answer.text[-3000:]}"
         )
-        parser = _Parser()
-        parser.feed(answer.text)
-        return HtmlPage(
-            url=str(answer.url),
-            status=answer.status_code,
-            text=answer.text,
-            headers=answer.headers,
-            forms=parser.forms,
-            links=parser.links,
-            words=" ".join("".join(parser.words).split()),
-        )
+        return read_page(answer)
 
 
-class _Parser(HTMLParser):
-    """Finds forms, links and words."""
+def sent_to(answer: httpx.Response) -> str:
+    """Return where the answer to a form leads; fails unless it leads anywhere."""
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[HtmlForm] = []
-        self.links: list[str] = []
-        self.words: list[str] = []
-        self._form: HtmlForm | None = None
-        self._select = ""
-        self._option: str | None = None
-        self._textarea = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        if tag == "a" and "href" in found:
-            self.links.append(found["href"])
-        elif tag == "form":
-            self._form = HtmlForm(
-                found.get("action", ""),
-                found.get("method", "get").lower(),
-                confirm=found.get("data-confirm", ""),
-            )
-            self.forms.append(self._form)
-        elif self._form is not None:
-            self._field(self._form, tag, found)
+BrowserOf = Callable[..., Browser]
+"""Opens the browser of somebody; takes name, password and user agent. Without a name it is a stranger's."""
 
-    def _field(self, form: HtmlForm, tag: str, found: dict[str, str]) -> None:
-        name = found.get("name", "")
-        if tag == "button" and found.get("type", "submit") == "submit":
-            form.buttons.append((name, found.get("value", ""), found.get("formaction", "")))
-        elif tag == "option" and self._select:
-            self._choose(form, found.get("value"), is_selected="selected" in found)
-        elif not name or "disabled" in found:
-            return
-        elif tag == "input":
-            self._input(form, name, found)
-        elif tag == "select":
-            self._select = name
-            form.choices[name] = []
-            form.fields[name] = []
-        elif tag == "textarea":
-            self._textarea = name
-            form.fields[name] = [""]
 
-    def _choose(self, form: HtmlForm, value: str | None, *, is_selected: bool) -> None:
-        """Note an option of the select that is open. One without a value has its text as value, which comes later."""
-        wins = is_selected or not form.choices[self._select]
-        self._option = None if value is not None else "selected" if wins else "listed"
-        form.choices[self._select].append(value or "")
-        if wins:
-            form.fields[self._select] = [value or ""]
+@contextmanager
+def browsers(url: str) -> Iterator[BrowserOf]:
+    """Give what opens browsers; all are closed at the end."""
+    with ExitStack() as stack:
 
-    def _input(self, form: HtmlForm, name: str, found: dict[str, str]) -> None:
-        kind = found.get("type", "text")
-        if kind in _NO_VALUE:
-            return
-        value = found.get("value", "on" if kind in _UNCHECKED else "")
-        if kind in _UNCHECKED:
-            form.choices.setdefault(name, []).append(value)
-            if "checked" not in found:
-                return
-        form.fields.setdefault(name, []).append(value)
+        def browser_of(name: str = "", password: str = PASSWORD, user_agent: str = "tests/1") -> Browser:
+            browser = Browser(url, user_agent=user_agent)
+            stack.callback(browser.close)
+            if name:
+                answer = browser.log_in(name, password)
+                assert answer.headers["location"] == "/", answer.text
+            return browser
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._form = None
-        elif tag == "select":
-            self._select = ""
-        elif tag == "textarea":
-            self._textarea = ""
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-        if self._form is not None and self._select and self._option:
-            self._form.choices[self._select][-1] = data.strip()
-            if self._option == "selected":
-                self._form.fields[self._select] = [data.strip()]
-            self._option = None
-        if self._form is not None and self._textarea:
-            typed = self._form.fields[self._textarea]
-            typed[0] += data if typed[0] else data.removeprefix("\n")
+        yield browser_of

@@ -16,29 +16,11 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import babel_extract
 
-from dtr.doors.login import SIGNED_OUT
+from tests.support.raised import PACKAGE, modules_of_pages, raised_in, texts_in
 
-PACKAGE = Path(__file__).parents[2] / "src" / "dtr"
 CATALOG = PACKAGE / "doors" / "web" / "catalogs" / "zh_Hans.po"
 
 _OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false", "newstyle_gettext": "true"}
-_RAISING = (
-    "core/permits.py",
-    "doors/api/intake.py",
-    "doors/identity.py",
-    "doors/login.py",
-    "doors/web/*.py",
-    "features/**/*.py",
-    "oci/names.py",
-    "plumbing/web/*.py",
-)
-"""Modules whose errors pages show. What such an error says is translated if it holds no values."""
-
-_OF_PROGRAMS = re.compile(
-    r"api\.py|commands\.py|images/(?!pages)|checker\.py|preferences\.py|/pem\.py|configuration/model"
-)
-"""Modules of those whose errors only programs and operators see."""
-
 _SHOWN = frozenset({"alt", "aria-label", "placeholder", "title", "data-confirm"})
 """Attributes that people read or hear."""
 
@@ -114,37 +96,25 @@ def _of_templates() -> Iterator[Message]:
 
 
 def _of_python() -> Iterator[Message]:
-    """Yield the texts of `web.translate(request, "...")`, of `web.send_on(request, to, "...")` and of `N_("...")`."""
+    """Yield the texts of `said("...")`, `web.translate(request, "...")` and `web.send_on(request, to, "...")`."""
     for module in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call):
                 yield from (Message(text, "", _place(module, node.lineno)) for text in _translated(node))
-    yield Message(
-        SIGNED_OUT, "", "doors/login.py:1"
-    )  # the login door knows no languages; its message is translated later
 
 
 def _of_errors() -> Iterator[Message]:
-    """Yield what errors say that pages show."""
-    for module in sorted({each for pattern in _RAISING for each in PACKAGE.glob(pattern)}):
-        if _OF_PROGRAMS.search(str(module.relative_to(PACKAGE))):
-            continue
-        for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                said = node.exc.args[0]
-                if isinstance(said, ast.Constant) and isinstance(said.value, str):
-                    yield Message(said.value, "", _place(module, node.lineno))
+    """Yield what errors say that pages show, if it is the same each time; with values it is in `said("...")`."""
+    for module in modules_of_pages():
+        for raised in raised_in(module):
+            yield from (Message(text, "", _place(module, raised.line)) for text in texts_in(raised.said))
 
 
 def _translated(call: ast.Call) -> Iterator[str]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    position = {"translate": 1, "send_on": 2, "gettext": 0}.get(name)
-    if position is None or len(call.args) <= position:
-        return
-    value = call.args[position]
-    for node in (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
-            yield node.value
+    position = {"said": 0, "translate": 1, "send_on": 2, "gettext": 0}.get(name)
+    if position is not None and len(call.args) > position:
+        yield from filter(None, texts_in(call.args[position]))
 
 
 def _place(file: Path, line: int) -> str:

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -127,3 +129,26 @@ class ServerProcess:
             else:
                 return
         raise AssertionError(f"the server did not answer in time: {self.log.read_text()}")
+
+
+@contextmanager
+def running(
+    data: Path,
+    *,
+    workers: int = 1,
+    database: str | None = None,
+    environment: Mapping[str, str | None] | None = None,
+) -> Iterator[ServerProcess]:
+    """Run a registry for a while; fails unless it ends cleanly."""
+    server = ServerProcess(data, workers=workers, database=database, environment=environment)
+    server.start()
+    try:
+        yield server
+    finally:
+        assert server.stop() == 0
+
+
+class RunRegistry(Protocol):
+    """Runs a registry with an empty database for a while."""
+
+    def __call__(self, *, workers: int = 1) -> AbstractContextManager[ServerProcess]: ...

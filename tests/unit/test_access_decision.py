@@ -237,7 +237,7 @@ def test_reasons_name_the_source_the_level_and_the_team() -> None:
     ]
     [reason] = found.reasons(Operation.MANAGE_ACCESS)
     assert not reason.speaks_for
-    assert reason.sentence.endswith("not enough for manage-access")
+    assert reason.sentence.endswith("not enough for manage access")
     assert reason.grant is not None
     assert reason.grant.level is Level.READ_WRITE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dtr.features.images.details import (
+from dtr.features.images.model.details import (
     MAX_OPENINGS,
     MAX_STEPS,
     MAX_STEPS_TEXT,

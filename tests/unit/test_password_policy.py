@@ -27,7 +27,7 @@ def test_generated_passwords_are_good() -> None:
 
 @pytest.mark.parametrize("password", ["", "elevenchars", "x" * 1025, "é" * 513])
 def test_too_short_and_too_long_ones_are_refused(password: str) -> None:
-    with pytest.raises(Invalid, match=r"at (least 12 characters|most 1024 bytes)"):
+    with pytest.raises(Invalid, match=r"12 or more characters|at most 1024 bytes"):
         PasswordPolicy().check("alice", password)
 
 

@@ -1,20 +1,25 @@
 """Forms, formats, languages and messages of the pages."""
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 
 import pytest
 from babel import Locale
 
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 from dtr.plumbing.web.flash import MAX_FLASH_LENGTH, Mood, flash_value, read_flash
 from dtr.plumbing.web.formats import ago, number, size
 from dtr.plumbing.web.forms import MAX_FIELDS, Form
-from dtr.plumbing.web.languages import choose_language
+from dtr.plumbing.web.languages import choose_language, load_languages
 
 ENGLISH = Locale.parse("en")
 CHINESE = Locale.parse("zh_Hans")
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MOST_OF_A_COOKIE = 4096
+CATALOGS = resources.files("dtr.doors.web") / "catalogs"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,62 @@ def test_a_message_survives_its_cookie(text: str) -> None:
     (notice,) = read_flash(value)
     assert notice["mood"] == "good"
     assert notice["text"] == text[:MAX_FLASH_LENGTH].replace("\ud800", "?")
+
+
+def test_a_message_of_an_error_can_be_translated_after_its_cookie() -> None:
+    refused = said("there is no user %(name)s", name="walt \ud800")
+    text = said("%(problem)s (%(count)s s)", problem=refused, count=30)
+
+    (notice,) = read_flash(flash_value(text, Mood.BAD))
+
+    assert notice["text"] == "there is no user walt ? (30 s)"
+    assert load_languages(CATALOGS)["zh_Hans"].say(notice["text"]) == "没有用户 walt ?（30 秒）"  # noqa: RUF001 - Chinese
+
+
+@pytest.mark.parametrize("name", ["n" * MAX_FLASH_LENGTH, "名" * (MAX_FLASH_LENGTH - 20)])
+def test_a_message_that_is_too_long_to_be_translated_later_is_cut(name: str) -> None:
+    text = said("%(before)s; %(after)s", before=said("there is no user %(name)s", name=name), after=name)
+
+    value = flash_value(text, Mood.BAD)
+
+    assert len(value) < MOST_OF_A_COOKIE - 100
+    assert read_flash(value)[0]["text"] == text[:MAX_FLASH_LENGTH]
+
+
+def _planted(text: object) -> str:
+    return urlsafe_b64encode(json.dumps({"mood": "bad", "text": text}).encode()).decode()
+
+
+def _within_itself(levels: int) -> object:
+    return ["%(a)s" * 20, {"a": _within_itself(levels - 1)}] if levels else "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ["%(a)999999999s", {"a": "x"}],
+        ["%(a).999999999s", {"a": "x"}],
+        ["%(a)s%", {"a": "x"}],
+        ["%(a)d", {"a": "1"}],
+        ["%(a(b)s", {"a(b": "x"}],
+        ["%s", {"a": "x"}],
+        ["%(a)s", {}],
+        ["%(a)s" * 200, {"a": ""}],
+        ["%(a)s" * 50, {"a": "x" * 100}],
+        _within_itself(20),
+    ],
+)
+def test_a_planted_message_that_asks_for_more_than_its_values_is_none(text: object) -> None:
+    """Whoever plants a cookie chooses the template, too."""
+    assert read_flash(_planted(text)) == []
+
+
+@pytest.mark.parametrize("text", [["a", "b"], ["%(a)s", ["a"]], [], [{}, {}], {"a": "b"}, None, 5, "\ud800"])
+def test_a_planted_message_of_another_shape_is_text(text: object) -> None:
+    (notice,) = read_flash(_planted(text))
+
+    assert type(notice["text"]) is str
+    assert notice["text"].encode()
 
 
 @pytest.mark.parametrize("value", [None, "", "x", "e30=", "bnVsbA==", "W10=", "\xff", "W1tb" * 30_000])

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -232,8 +235,43 @@ def test_paths_with_escaped_slashes_keep_them_in_links(web_server: Site, visit: 
     assert f"next=/repositories/{ORG}/tools%252Fcli" in page.text
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/repositories", "/sign-in", "/search", f"/repositories/{ORG}/tools%2Fcli/tags", "/nowhere", "/users"],
+)
+def test_no_link_repeats_what_is_none_of_the_pages_filters(http: httpx.Client, path: str) -> None:
+    answer = http.get(f"{path}?q=a&size=7&refresh_token=s3cret&access_token=s3cret&q=b")
+    assert "s3cret" not in answer.text + answer.headers.get("location", "")
+
+
+def test_links_keep_the_filters_with_the_values_that_counted(web_server: Site, visit: Visit) -> None:
+    page = visit(Role.ADMIN).see("/users?q=zzz&q=a&show=active&size=1&token=s3cret")
+    found = re.search(r'rel="next" href="([^"]*)"', page)
+    assert found is not None
+    address, _, query = found[1].replace("&amp;", "&").partition("?")
+    kept = parse_qs(query)
+    assert address == "/users"
+    assert kept.pop("start")
+    assert kept == {"q": ["a"], "show": ["active"], "size": ["1"]}
+    assert 'name="next" value="/users?q=a&amp;show=active&amp;size=1"' in page
+
+
 def test_pages_and_api_agree_on_what_is_hidden(web_server: Site, visit: Visit) -> None:
     client = web_server.api(Role.MEMBER)
     assert client.get(f"/api/v0/repositories/{ORG}/{PRIVATE}").status_code == 404
     client.close()
     assert visit(Role.MEMBER).open(f"/repositories/{ORG}/{PRIVATE}", status=404).status == 404
+
+
+def test_every_picture_that_a_page_names_is_there() -> None:
+    sources = resources.files("dtr")
+    drawn = set(re.findall(r'<symbol id="([a-z]+)"', (sources / "doors/web/static/icons.svg").read_text()))
+    named = set()
+    for template in Path(str(sources)).rglob("templates/*.html"):
+        text = template.read_text(encoding="utf-8")
+        named |= set(re.findall(r'\bicon\("([a-z]+)"', text))
+        named |= set(re.findall(r'\bbadge\([^\n]*?, "[a-z]*", "([a-z]+)"\)', text))
+        named |= set(re.findall(r'nav_item\("[^"]*", "([a-z]+)"', text))
+
+    assert named
+    assert named <= drawn

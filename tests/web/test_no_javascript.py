@@ -5,14 +5,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.support.browser import Browser, HtmlForm
+from tests.support.browser import Browser
 from tests.support.chromium import Chromium
+from tests.support.html_pages import HtmlForm
 from tests.support.screens import declared_routes, screens_of
 from tests.support.server import ServerProcess
 from tests.support.site import NAMES, Role, Site, furnish
 
 Visit = Callable[[Role], Browser]
+
+FOUND = "#repositories tbody tr:not(.table-group)"
+"""The repositories in the list."""
 
 LOGIN_DOOR = ("/login", "/logout")
 """Paths that do not belong to the pages' application."""
@@ -111,7 +116,7 @@ def test_a_browser_without_scripts_signs_in_filters_and_makes_a_repository(
         page.get_by_label("Part of the name").fill("by-ha")
         page.get_by_role("button", name="Filter").click()
         assert "q=by-ha" in page.url
-        assert page.locator("#repositories tbody tr").count() == 1
+        assert page.locator(FOUND).count() == 1
         assert watched.problems() == []
 
 
@@ -121,12 +126,12 @@ def test_a_filter_applies_while_it_is_typed_and_keeps_the_focus(
     with chromium.visitor(web_server.url, visit(Role.ADMIN)) as watched:
         page = watched.page
         page.goto("/repositories")
-        assert page.locator("#repositories tbody tr").count() > 1
+        assert page.locator(FOUND).count() > 1
         assert page.get_by_role("button", name="Filter").count() == 0
         field = page.get_by_label("Part of the name")
         field.press_sequentially("cli")
         page.wait_for_url("**/repositories?q=cli")
-        page.wait_for_function("document.querySelectorAll('#repositories tbody tr').length === 1")
+        expect(page.locator(FOUND)).to_have_count(1)
         assert field.evaluate("each => each === document.activeElement")
         assert "day, " in str(page.locator("time[data-moment]").first.get_attribute("title"))  # by the script
 
@@ -134,7 +139,7 @@ def test_a_filter_applies_while_it_is_typed_and_keeps_the_focus(
         page.go_back()
         assert page.url.endswith("/repositories?q=cli")
         assert page.get_by_label("Part of the name").input_value() == "cli"
-        assert page.locator("#repositories tbody tr").count() == 1
+        assert page.locator(FOUND).count() == 1
         assert watched.problems() == []
 
 

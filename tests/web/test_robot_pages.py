@@ -2,73 +2,39 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
 
 from tests.support.api import ApiClient
+from tests.support.browser import Browser, BrowserOf
+from tests.support.hostile import HOSTILE
+from tests.support.html_pages import notices_in
 from tests.support.people import make_organization, make_user
-from tests.support.server import ServerProcess
-from tests.support.visitor import Visit, Visitor, notices_in, visits
+from tests.support.server import RunRegistry, ServerProcess
 
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 SECRET = re.compile(r"dtr_robot_[A-Za-z0-9_-]{43}")
 ROBOTS = "/api/v0/robots"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def registry(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module")
+def registry(run_registry: RunRegistry) -> Iterator[ServerProcess]:
     """Give a registry where olivia owns the organization acme and wendy belongs to it; once for each database."""
-    database = None
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").fresh_database(migrated=False)
-    server = ServerProcess(tmp_path_factory.mktemp("robots") / "data", database=database)
-    server.start()
-    admin = ApiClient(server.url, "admin", server.admin_password)
-    make_user(admin, "olivia")
-    make_user(admin, "wendy")
-    make_user(admin, "audrey", isAuditor=True)
-    make_organization(admin, "acme", olivia=True, wendy=False)
-    admin.close()
-    yield server
-    assert server.stop() == 0
+    with run_registry() as server, closing(ApiClient(server.url, "admin", server.admin_password)) as admin:
+        make_user(admin, "olivia")
+        make_user(admin, "wendy")
+        make_user(admin, "audrey", isAuditor=True)
+        make_organization(admin, "acme", olivia=True, wendy=False)
+        yield server
 
 
 @pytest.fixture
-def admin(registry: ServerProcess) -> Iterator[ApiClient]:
+def admin(admin: ApiClient) -> Iterator[ApiClient]:
     """Give the administrator's client of the API; the robots that a test leaves are deleted."""
-    client = ApiClient(registry.url, "admin", registry.admin_password)
-    yield client
-    for robot in client.get(ROBOTS, params={"pageSize": 1000}).json():
-        client.delete(f"{ROBOTS}/{robot['name']}")
-    client.close()
-
-
-@pytest.fixture
-def visit(registry: ServerProcess) -> Iterator[Visit]:
-    """Give what opens browsers."""
-    with visits(registry.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def root(registry: ServerProcess, visit: Visit) -> Visitor:
-    """Give the administrator's browser."""
-    return visit("admin", registry.admin_password)
-
-
-@pytest.fixture
-def olivia(visit: Visit) -> Visitor:
-    """Give the browser of the owner of acme."""
-    return visit("olivia")
-
-
-@pytest.fixture
-def wendy(visit: Visit) -> Visitor:
-    """Give the browser of a member of acme."""
-    return visit("wendy")
+    yield admin
+    for robot in admin.get(ROBOTS, params={"pageSize": 1000}).json():
+        admin.delete(f"{ROBOTS}/{robot['name']}")
 
 
 def make(admin: ApiClient, name: str = "ci", namespace: str = "acme", **fields: object) -> dict[str, object]:
@@ -96,12 +62,12 @@ def log_in(registry: ServerProcess, name: object, secret: object) -> int:
     return httpx.get(f"{registry.url}/auth/token", params={"service": "dtr"}, auth=auth).status_code
 
 
-def test_strangers_are_sent_to_sign_in(visit: Visit) -> None:
+def test_strangers_are_sent_to_sign_in(browser_of: BrowserOf) -> None:
     for path in ("/robots", "/robots/new", "/robots/robot+acme+ci"):
-        assert visit().http.get(path).headers["location"].startswith("/sign-in?next=%2Frobots")
+        assert browser_of().http.get(path).headers["location"].startswith("/sign-in?next=%2Frobots")
 
 
-def test_an_owner_sees_the_robots_of_their_namespaces_only(admin: ApiClient, olivia: Visitor) -> None:
+def test_an_owner_sees_the_robots_of_their_namespaces_only(admin: ApiClient, olivia: Browser) -> None:
     make(admin, description=HOSTILE)
     make(admin, "everywhere", "")
     own = olivia.see("/robots")
@@ -118,7 +84,7 @@ def test_an_owner_sees_the_robots_of_their_namespaces_only(admin: ApiClient, oli
 
 
 def test_a_mere_member_neither_sees_nor_makes_robots_of_the_organization(
-    admin: ApiClient, wendy: Visitor
+    admin: ApiClient, wendy: Browser
 ) -> None:
     make(admin)
     assert '<option value="acme">' not in wendy.see("/robots")
@@ -136,7 +102,7 @@ def test_a_mere_member_neither_sees_nor_makes_robots_of_the_organization(
     assert robot["isActive"]
 
 
-def test_an_administrator_sees_all_and_chooses(admin: ApiClient, root: Visitor) -> None:
+def test_an_administrator_sees_all_and_chooses(admin: ApiClient, root: Browser) -> None:
     make(admin)
     make(admin, "everywhere", "")
     page = root.see("/robots")
@@ -146,9 +112,9 @@ def test_an_administrator_sees_all_and_chooses(admin: ApiClient, root: Visitor) 
     assert "robot+everywhere" not in root.see("/robots?namespace=acme")
 
 
-def test_an_auditor_looks_and_is_offered_no_changes(visit: Visit, admin: ApiClient) -> None:
+def test_an_auditor_looks_and_is_offered_no_changes(browser_of: BrowserOf, admin: ApiClient) -> None:
     make(admin)
-    audrey = visit("audrey")
+    audrey = browser_of("audrey")
     page = audrey.see("/robots/robot+acme+ci")
     assert "acme/**" in page
     assert "Delete the robot" not in page
@@ -156,7 +122,7 @@ def test_an_auditor_looks_and_is_offered_no_changes(visit: Visit, admin: ApiClie
 
 
 def test_a_robot_is_made_and_its_secret_shown_once(
-    registry: ServerProcess, admin: ApiClient, olivia: Visitor
+    registry: ServerProcess, admin: ApiClient, olivia: Browser
 ) -> None:
     permits: dict[str, str | list[str]] = {
         "pattern-0": "acme/web",
@@ -202,7 +168,7 @@ def test_a_robot_is_made_and_its_secret_shown_once(
     ],
 )
 def test_a_robot_that_cannot_be_is_refused_and_the_form_is_kept(
-    admin: ApiClient, olivia: Visitor, fields: dict[str, str], status: int
+    admin: ApiClient, olivia: Browser, fields: dict[str, str], status: int
 ) -> None:
     make(admin, "taken")
     good = {"name": "fine", "namespace": "acme", "description": "kept text", "days": "30",
@@ -215,7 +181,7 @@ def test_a_robot_that_cannot_be_is_refused_and_the_form_is_kept(
     assert [each["name"] for each in admin.get(ROBOTS).json()] == ["robot+acme+taken"]
 
 
-def test_permits_description_and_life_are_changed(admin: ApiClient, olivia: Visitor) -> None:
+def test_permits_description_and_life_are_changed(admin: ApiClient, olivia: Browser) -> None:
     before = make(admin)
     path = "/robots/robot+acme+ci"
     permits = {"pattern-0": "acme/app", "actions-0": "push"}
@@ -234,7 +200,7 @@ def test_permits_description_and_life_are_changed(admin: ApiClient, olivia: Visi
 
 
 def test_permits_outside_of_the_namespace_are_refused_and_kept_in_the_form(
-    admin: ApiClient, olivia: Visitor
+    admin: ApiClient, olivia: Browser
 ) -> None:
     make(admin)
     answer = olivia.send(
@@ -245,7 +211,7 @@ def test_permits_outside_of_the_namespace_are_refused_and_kept_in_the_form(
     assert admin.get(f"{ROBOTS}/robot+acme+ci").json()["permits"][0]["pattern"] == "acme/**"
 
 
-def test_a_robot_is_disabled_and_enabled(registry: ServerProcess, admin: ApiClient, olivia: Visitor) -> None:
+def test_a_robot_is_disabled_and_enabled(registry: ServerProcess, admin: ApiClient, olivia: Browser) -> None:
     made = make(admin)
     olivia.send("/robots/robot+acme+ci/activity", active="no")
     assert log_in(registry, made["name"], made["secret"]) == 401
@@ -255,7 +221,7 @@ def test_a_robot_is_disabled_and_enabled(registry: ServerProcess, admin: ApiClie
 
 
 def test_a_secret_is_rotated_with_and_without_an_overlap(
-    registry: ServerProcess, admin: ApiClient, olivia: Visitor
+    registry: ServerProcess, admin: ApiClient, olivia: Browser
 ) -> None:
     made = make(admin)
     second = secret_on(olivia.send("/robots/robot+acme+ci/secret", overlap_hours="2"))
@@ -272,7 +238,7 @@ def test_a_secret_is_rotated_with_and_without_an_overlap(
     assert log_in(registry, made["name"], third) == 200
 
 
-def test_a_robot_is_deleted_by_typing_its_name(admin: ApiClient, olivia: Visitor) -> None:
+def test_a_robot_is_deleted_by_typing_its_name(admin: ApiClient, olivia: Browser) -> None:
     make(admin)
     for typed in ("", "ci", "robot+acme+CI"):
         refused = olivia.send("/robots/robot+acme+ci/delete", name=typed)
@@ -284,7 +250,7 @@ def test_a_robot_is_deleted_by_typing_its_name(admin: ApiClient, olivia: Visitor
     olivia.see("/robots/robot+acme+ci", status=404)
 
 
-def test_more_rows_come_without_scripts_and_change_nothing(admin: ApiClient, olivia: Visitor) -> None:
+def test_more_rows_come_without_scripts_and_change_nothing(admin: ApiClient, olivia: Browser) -> None:
     make(admin)
     draft = {"more": "1", "pattern-0": "acme/draft", "actions-0": "admin"}
     for path, name in (("/robots", "draft"), ("/robots/robot+acme+ci", "")):
@@ -295,7 +261,7 @@ def test_more_rows_come_without_scripts_and_change_nothing(admin: ApiClient, oli
     assert robot["permits"][0]["pattern"] == "acme/**"
 
 
-def test_a_form_without_the_token_of_the_page_changes_nothing(admin: ApiClient, olivia: Visitor) -> None:
+def test_a_form_without_the_token_of_the_page_changes_nothing(admin: ApiClient, olivia: Browser) -> None:
     make(admin)
     for action in ("", "/activity", "/secret", "/delete"):
         answer = olivia.http.post(f"/robots/robot+acme+ci{action}", data={"name": "robot+acme+ci"})
@@ -304,7 +270,7 @@ def test_a_form_without_the_token_of_the_page_changes_nothing(admin: ApiClient, 
     assert admin.get(f"{ROBOTS}/robot+acme+ci").json()["isActive"]
 
 
-def test_long_lists_come_in_pages(admin: ApiClient, root: Visitor) -> None:
+def test_long_lists_come_in_pages(admin: ApiClient, root: Browser) -> None:
     for number in range(4):
         make(admin, f"r{number}")
     first = root.see("/robots?namespace=acme&size=3")

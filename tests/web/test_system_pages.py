@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.support.api import ApiClient
+from tests.support.browser import Browser, BrowserOf
+from tests.support.html_pages import notices_in
 from tests.support.people import PASSWORD, make_user
 from tests.support.registry import RegistryClient
-from tests.support.server import ServerProcess
-from tests.support.visitor import Visit, Visitor, notices_in, visits
+from tests.support.server import RunRegistry, ServerProcess
 
 SETTINGS = "/api/v0/meta/settings"
 USUAL = {
@@ -23,45 +25,21 @@ NO_BACKUP = "There is no record of a backup."
 READ_ONLY = "The registry is read-only: pushes are refused."
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def registry(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module")
+def registry(run_registry: RunRegistry) -> Iterator[ServerProcess]:
     """Give a registry with wendy, a user, and audrey, an auditor; once for each database."""
-    database = None
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").fresh_database(migrated=False)
-    server = ServerProcess(tmp_path_factory.mktemp("system") / "data", database=database)
-    server.start()
-    admin = ApiClient(server.url, "admin", server.admin_password)
-    make_user(admin, "wendy")
-    make_user(admin, "audrey", isAuditor=True)
-    admin.close()
-    yield server
-    assert server.stop() == 0
+    with run_registry() as server, closing(ApiClient(server.url, "admin", server.admin_password)) as admin:
+        make_user(admin, "wendy")
+        make_user(admin, "audrey", isAuditor=True)
+        yield server
 
 
 @pytest.fixture
-def admin(registry: ServerProcess) -> Iterator[ApiClient]:
+def admin(admin: ApiClient) -> Iterator[ApiClient]:
     """Give the administrator's client of the API; settings are as usual after the test."""
-    client = ApiClient(registry.url, "admin", registry.admin_password)
-    before = client.get(SETTINGS).json()
-    yield client
-    assert client.post(SETTINGS, before).status_code == 202
-    client.close()
-
-
-@pytest.fixture
-def visit(registry: ServerProcess) -> Iterator[Visit]:
-    """Give what opens browsers."""
-    with visits(registry.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def root(registry: ServerProcess, visit: Visit) -> Visitor:
-    """Give the administrator's browser."""
-    return visit("admin", registry.admin_password)
+    before = admin.get(SETTINGS).json()
+    yield admin
+    assert admin.post(SETTINGS, before).status_code == 202
 
 
 def checked(page: str, name: str) -> bool:
@@ -77,15 +55,15 @@ def banners_on(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/system", "/system/alerts", "/system/storage"])
-def test_strangers_sign_in_and_others_are_refused(visit: Visit, path: str) -> None:
-    assert visit().http.get(path).headers["location"].startswith("/sign-in?next=%2Fsystem")
-    page = visit("wendy").see(path, status=403)
+def test_strangers_sign_in_and_others_are_refused(browser_of: BrowserOf, path: str) -> None:
+    assert browser_of().http.get(path).headers["location"].startswith("/sign-in?next=%2Fsystem")
+    page = browser_of("wendy").see(path, status=403)
     assert "SQLite" not in page
     assert "PostgreSQL" not in page
 
 
 def test_settings_show_what_is_set_and_what_the_replica_is(
-    registry: ServerProcess, admin: ApiClient, root: Visitor
+    registry: ServerProcess, admin: ApiClient, root: Browser
 ) -> None:
     page = root.see("/system")
     document = admin.get(SETTINGS).json()
@@ -97,7 +75,7 @@ def test_settings_show_what_is_set_and_what_the_replica_is(
     assert "healthy" in page
 
 
-def test_settings_are_saved_and_their_change_is_in_the_audit_chain(admin: ApiClient, root: Visitor) -> None:
+def test_settings_are_saved_and_their_change_is_in_the_audit_chain(admin: ApiClient, root: Browser) -> None:
     fields = {**USUAL, "disableBackupWarning": "on"}
     del fields["createRepositoryOnPush"]
     answer = root.send("/system", **fields)
@@ -125,7 +103,7 @@ def test_settings_are_saved_and_their_change_is_in_the_audit_chain(admin: ApiCli
     ],
 )
 def test_a_setting_that_cannot_be_changes_nothing_and_stays_in_the_form(
-    admin: ApiClient, root: Visitor, field: str, value: str
+    admin: ApiClient, root: Browser, field: str, value: str
 ) -> None:
     before = admin.get(SETTINGS).json()
     answer = root.send("/system", **{**USUAL, "readOnlyRegistry": "on", field: value})
@@ -136,31 +114,31 @@ def test_a_setting_that_cannot_be_changes_nothing_and_stays_in_the_form(
     assert admin.get(SETTINGS).json() == before
 
 
-def test_an_auditor_looks_and_changes_nothing(admin: ApiClient, visit: Visit) -> None:
-    audrey = visit("audrey")
+def test_an_auditor_looks_and_changes_nothing(admin: ApiClient, browser_of: BrowserOf) -> None:
+    audrey = browser_of("audrey")
     page = audrey.see("/system")
     assert 'fieldset class="card-body choices" disabled' in page
     assert "Save the settings" not in page
     before = admin.get(SETTINGS).json()
     assert audrey.send("/system", **USUAL, readOnlyRegistry="on").status_code == 403
-    assert visit("wendy").send("/system", **USUAL, readOnlyRegistry="on").status_code == 403
+    assert browser_of("wendy").send("/system", **USUAL, readOnlyRegistry="on").status_code == 403
     assert admin.get(SETTINGS).json() == before
 
 
-def test_settings_of_a_form_without_its_token_are_not_saved(admin: ApiClient, root: Visitor) -> None:
+def test_settings_of_a_form_without_its_token_are_not_saved(admin: ApiClient, root: Browser) -> None:
     before = admin.get(SETTINGS).json()
     assert root.http.post("/system", data={**USUAL, "readOnlyRegistry": "on"}).status_code == 403
     assert admin.get(SETTINGS).json() == before
 
 
 def test_administrators_see_the_gravest_alert_everywhere_and_all_on_its_page(
-    admin: ApiClient, root: Visitor, visit: Visit
+    admin: ApiClient, root: Browser, browser_of: BrowserOf
 ) -> None:
     assert banners_on(root.see("/repositories")) == [NO_BACKUP]
     page = root.see("/system/alerts")
     assert banners_on(page) == []
     assert NO_BACKUP in page
-    for reader in (visit(), visit("wendy"), visit("audrey")):
+    for reader in (browser_of(), browser_of("wendy"), browser_of("audrey")):
         assert banners_on(reader.see("/repositories")) == []
     assert admin.post(SETTINGS, {"disableBackupWarning": True}).status_code == 202
     assert banners_on(root.see("/repositories")) == []
@@ -168,12 +146,12 @@ def test_administrators_see_the_gravest_alert_everywhere_and_all_on_its_page(
 
 
 def test_everybody_sees_at_once_that_pushes_are_refused(
-    admin: ApiClient, root: Visitor, visit: Visit
+    admin: ApiClient, root: Browser, browser_of: BrowserOf
 ) -> None:
-    wendy = visit("wendy")
+    wendy = browser_of("wendy")
     assert banners_on(wendy.see("/repositories")) == []
     assert root.send("/system", **USUAL, readOnlyRegistry="on").status_code == 303
-    for reader in (visit(), wendy, visit("audrey")):
+    for reader in (browser_of(), wendy, browser_of("audrey")):
         assert banners_on(reader.see("/repositories")) == [READ_ONLY]
     assert sorted(banners_on(root.see("/repositories"))) == sorted([NO_BACKUP, READ_ONLY])
     assert banners_on(wendy.see("/nothing/here", status=404)) == [READ_ONLY]
@@ -182,7 +160,7 @@ def test_everybody_sees_at_once_that_pushes_are_refused(
 
 
 def test_storage_shows_who_holds_what(
-    registry: ServerProcess, admin: ApiClient, root: Visitor, visit: Visit
+    registry: ServerProcess, admin: ApiClient, root: Browser, browser_of: BrowserOf
 ) -> None:
     client = RegistryClient(registry.url, "wendy", PASSWORD)
     client.push_image("wendy/app", "latest")
@@ -192,7 +170,7 @@ def test_storage_shows_who_holds_what(
     assert totals["sizeBytes"] == totals["soleBytes"] + totals["sharedBytes"] + totals["unlinkedBytes"]
     assert [each["path"] for each in use["repositories"]] == ["wendy/app"]
     assert [each["name"] for each in use["namespaces"]] == ["wendy"]
-    page = visit("audrey").see("/system/storage")
+    page = browser_of("audrey").see("/system/storage")
     assert 'href="/repositories/wendy/app"' in page
     assert "The curve begins tomorrow." in page
     assert "style=" not in root.see("/system/storage")

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 
 MAX_PERMITS: Final = 100
 """Permits that one robot or token may hold."""
@@ -64,12 +65,18 @@ class Permit:
         given = list(actions)
         unknown = [each for each in given if each not in known]
         if unknown or not given:
-            raise Invalid(f"the actions of a permit are some of {', '.join(known)}", given=unknown[:5])
+            raise Invalid(
+                said("the actions of a permit are some of %(known)s", known=", ".join(known)),
+                given=unknown[:5],
+            )
         return Permit(pattern, frozenset(map(PermitAction, given)))
 
     def matches(self, path: str) -> bool:
         """Tell whether the permit is about the repository at `path`."""
-        return _compiled(self.pattern).fullmatch(path) is not None
+        # Most patterns are about something else from the start: those need no regular expression.
+        return path.startswith(self.pattern.partition("*")[0]) and bool(
+            _compiled(self.pattern).fullmatch(path)
+        )
 
     def allows(self, action: PermitAction) -> bool:
         """Tell whether the permit allows an action, by itself or with one that includes it."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from dtr.core.errors import NotFound, RegistryError
+from dtr.core.messages import as_message, said, said_together
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.response import BytesResponse, Response, json_response, text_response
 from dtr.plumbing.asgi.routing import Route
@@ -43,7 +44,9 @@ class _Part:
             self._running = asyncio.create_task(self._run())
         done, _ = await asyncio.wait({self._running}, timeout=self._limit_seconds)
         if not done:
-            return f"{self._name}: no answer within {self._limit_seconds:g} s"
+            return said(
+                "%(part)s: no answer within %(count)s s", part=self._name, count=f"{self._limit_seconds:g}"
+            )
         finished, self._running = self._running, None
         return finished.result()
 
@@ -52,12 +55,13 @@ class _Part:
             await self._check()
         except Exception as error:
             log.warning("health.part_unwell", part=self._name, exc_info=error)
-            return f"{self._name}: {error.message if isinstance(error, RegistryError) else 'not usable'}"
+            problem = as_message(error.message) if isinstance(error, RegistryError) else said("not usable")
+            return said("%(part)s: %(problem)s", part=self._name, problem=problem)
         return ""
 
 
 class Health:
-    """Judges this replica by its parts. For one event loop."""
+    """Judges this replica by its parts, which have names said to people. For one event loop."""
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Health:
     async def _judge(self) -> str:
         problems = await asyncio.gather(*(part.problem() for part in self._parts))
         self._fresh_until = self._monotonic() + FRESH_SECONDS
-        return "; ".join(problem for problem in problems if problem)
+        return said_together(filter(None, problems))
 
 
 class HealthDoor:

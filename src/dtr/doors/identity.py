@@ -5,9 +5,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dtr.core.errors import Unauthorized
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.doors.credentials import circumstances, is_bearer, parse_basic, parse_bearer
-from dtr.features.accounts.service.sessions import SESSION_PREFIX, LiveSession, Sessions
+from dtr.features.accounts.service.sessions import SESSION_PREFIX, CsrfTokenInvalid, LiveSession, Sessions
 from dtr.features.tokens.sign_in import AuthenticationMethod, SignedIn, SignIn
 from dtr.plumbing.asgi.request import Request
 
@@ -40,39 +41,48 @@ class Identity:
     async def caller(self, request: Request) -> Caller:
         """Return the caller, anonymous without credentials.
 
-        Raises Unauthorized or TooManyRequests, and CsrfTokenInvalid for a change that another site may have forged.
+        Raises Unauthorized or TooManyRequests, and CsrfTokenInvalid for a change that another site may have forged. A
+        token in the query counts here, for programs that send no headers; an Authorization header wins over it.
         """
+        token = request.query.get("refresh_token")
+        if token and request.header(b"authorization") is None:
+            nobody = circumstances(request)
+            return _identified(nobody, await self._sign_in.redeem(token, nobody)).caller
         return (await self.identify(request)).caller
 
     async def identify(self, request: Request, form_token: str = "") -> Identified:
         """Return the caller with the way that they proved it; raises like `caller`.
 
-        An Authorization header wins over a token in the query, and that over a cookie. `form_token` is what a form of
-        ours carries, where no script can send the header `X-Csrf-Token`.
+        An Authorization header wins over a cookie. `form_token` is what a form of ours carries, where no script can
+        send the header `X-Csrf-Token`. No token is taken from the query: browsers keep addresses.
         """
         nobody = circumstances(request)
         header = request.header(b"authorization")
         if header is not None:
+            if not is_bearer(header):
+                self.require_own_page(request)
             return await self._from_header(header, nobody)
-        token = request.query.get("refresh_token")
-        if token:
-            return _identified(nobody, await self._sign_in.redeem(token, nobody))
         session = await self._sessions.find(session_token_of(request))
         if session is None:
+            self.require_own_page(request)
             return Identified(nobody, AuthenticationMethod.ANONYMOUS)
         caller = _in_session(nobody, session)
         if request.method not in SAFE_METHODS:
-            await self.check_csrf(request, caller, session, form_token)
+            given = (request.header(CSRF_HEADER) or b"").decode("latin-1") or form_token
+            await self._sessions.check_csrf(caller, session, given, self._foreign_origin(request))
         return Identified(caller, AuthenticationMethod.SESSION, session)
 
-    async def check_csrf(
-        self, request: Request, caller: Caller, session: LiveSession, form_token: str = ""
-    ) -> None:
-        """Refuse a change unless a page of ours asked for it. Raises CsrfTokenInvalid."""
-        given = (request.header(CSRF_HEADER) or b"").decode("latin-1") or form_token
-        await self._sessions.check_csrf(caller, session, given, self.foreign_origin(request))
+    def require_own_page(self, request: Request) -> None:
+        """Refuse a change that a browser sends for a page of another site. Raises CsrfTokenInvalid.
 
-    def foreign_origin(self, request: Request) -> str:
+        No session's token is needed for harm: browsers add a password that was once typed into their own window, and
+        keep the cookies of an answer that says somebody signed in or out.
+        """
+        trouble = "" if request.method in SAFE_METHODS else self._foreign_origin(request)
+        if trouble:
+            raise CsrfTokenInvalid(trouble)
+
+    def _foreign_origin(self, request: Request) -> str:
         """Return what is wrong with the page that a browser says it sends from; empty if nothing is.
 
         Only host and port are compared: a proxy that is not trusted may hide the scheme.
@@ -84,7 +94,7 @@ class Identity:
         place = _place(origin.decode("latin-1"))
         if place is not None and place in {_place(each) for each in own}:
             return ""
-        return "the request comes from a page of another site"
+        return said("the request comes from a page of another site")
 
     async def _from_header(self, header: bytes, nobody: Caller) -> Identified:
         if is_bearer(header):

@@ -1,26 +1,28 @@
 """The login doors: `/login`, `/logout` and `/basic_info` for browsers, `/auth/login` for programs."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import orjson
 
 from dtr import __version__
 from dtr.core.errors import Invalid, NotFound, RegistryError, TooManyRequests, Unauthorized
+from dtr.core.messages import as_message, said
 from dtr.core.principal import Caller, Principal, PrincipalKind
 from dtr.doors.api.errors import told
 from dtr.doors.credentials import BasicCredentials, circumstances
 from dtr.doors.identity import SESSION_COOKIE, Identified, Identity, session_token_of
 from dtr.features.accounts.model import Account
 from dtr.features.accounts.service import Accounts
-from dtr.features.accounts.service.sessions import CsrfTokenInvalid, Sessions, StartedSession
+from dtr.features.accounts.service.sessions import Sessions, StartedSession
 from dtr.features.tokens.sign_in import AuthenticationMethod, SignedIn, SignIn
 from dtr.plumbing.asgi.request import QueryParameters, Request
 from dtr.plumbing.asgi.response import BytesResponse, Response, json_response
 from dtr.plumbing.asgi.routing import Route
 from dtr.plumbing.web.flash import FLASH_COOKIE, FLASH_SECONDS, Mood, flash_value
+from dtr.plumbing.web.reader import LANGUAGE_COOKIE, LANGUAGE_SECONDS
 
 CSRF_COOKIE: Final = "csrftoken"
 """Readable for the pages of this site, which send its value back in the header `X-Csrf-Token`."""
@@ -30,7 +32,7 @@ MAX_FORM_BYTES: Final = 64 * 1024
 SIGN_IN_PATH: Final = "/sign-in"
 """The page to sign in at."""
 
-SIGNED_OUT: Final = "You are signed out."
+SIGNED_OUT: Final = said("You are signed out.")
 
 CSRF_FIELD: Final = "csrf_token"
 """The field of a form that stands for the header `X-Csrf-Token`."""
@@ -39,17 +41,28 @@ _FLASH_ATTRIBUTES: Final = f"; HttpOnly; Max-Age={FLASH_SECONDS}"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _BY_COOKIE: Final = (b"vary", b"authorization, cookie")
 
+LanguageOf: TypeAlias = Callable[[str], Awaitable[str]]
+"""Returns the code of the language that the account of an id reads pages in; empty if none was chosen."""
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LoginDoor:
     """Lets people in and out."""
 
-    def __init__(self, identity: Identity, sign_in: SignIn, sessions: Sessions, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        sign_in: SignIn,
+        sessions: Sessions,
+        accounts: Accounts,
+        language_of: LanguageOf,
+    ) -> None:
         self._identity = identity
         self._sign_in = sign_in
         self._sessions = sessions
         self._accounts = accounts
+        self._language_of = language_of
 
     def routes(self) -> list[Route]:
         """Return every route of this door."""
@@ -64,14 +77,13 @@ class LoginDoor:
     async def log_in(self, request: Request) -> Response:
         """Begin a browser's session: cookies, and what `/basic_info` says; a form is sent on to `next`."""
         # Another site must not log somebody in under a name that is not theirs.
-        trouble = self._identity.foreign_origin(request)
-        if trouble:
-            raise CsrfTokenInvalid(trouble)
+        self._identity.require_own_page(request)
         fields = await _fields(request)
         signed_in, caller = await self._password_login(request, fields)
         started = await self._start(signed_in, caller, replaced_token=session_token_of(request))
         headers = _session_cookies(request, started)
         if _is_browser(request):
+            headers += await self._language_cookie(request, caller)
             target = local_path(fields.get("next", "") or request.query.get("next") or "")
             return BytesResponse(303, [(b"location", target.encode()), _NO_STORE, *headers])
         info = await self._info(Identified(caller, AuthenticationMethod.SESSION))
@@ -100,6 +112,12 @@ class LoginDoor:
         found = await self._identity.identify(request)
         request.user = found.caller.principal.name or ""
         return json_response(200, await self._info(found), [_NO_STORE, _BY_COOKIE])
+
+    async def _language_cookie(self, request: Request, caller: Caller) -> list[tuple[bytes, bytes]]:
+        """Return what brings the language that somebody once chose to this browser."""
+        code = await self._language_of(caller.principal.account_id or "")
+        attributes = f"; HttpOnly; Max-Age={LANGUAGE_SECONDS}"
+        return [_cookie(request, LANGUAGE_COOKIE, code, attributes)] if code else []
 
     def _for_browsers(self, handler: Handler) -> Handler:
         """Answer errors to the forms of our pages with the page to sign in, others in the manner of the API."""
@@ -166,7 +184,9 @@ def _sign_in_address(request: Request) -> bytes:
 def _trouble(error: RegistryError) -> str:
     """Return what went wrong, and how long to wait if that is all there is to do."""
     if isinstance(error, TooManyRequests):
-        return f"{error.message} ({error.retry_after_seconds} s)"
+        return said(
+            "%(problem)s (%(count)s s)", problem=as_message(error.message), count=error.retry_after_seconds
+        )
     return error.message
 
 

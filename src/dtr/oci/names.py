@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from dtr.core.messages import said
 from dtr.oci.digest import Digest
 from dtr.oci.errors import NameInvalid, TagInvalid
 
@@ -42,7 +43,10 @@ class RepositoryName:
 @lru_cache(maxsize=4096)
 def _parse_name(text: str) -> RepositoryName:
     if len(text) > MAX_NAME_LENGTH:
-        raise NameInvalid(f"a repository name has at most {MAX_NAME_LENGTH} characters", given=text[:100])
+        raise NameInvalid(
+            said("a repository name has at most %(count)s characters", count=MAX_NAME_LENGTH),
+            given=text[:100],
+        )
     if _NAME.fullmatch(text) is None:
         raise NameInvalid(
             "a repository name is made of lower-case letters and digits, with single separators inside"

@@ -4,13 +4,12 @@ from dtr.core.errors import RegistryError
 from dtr.doors.api.application import build_application
 from dtr.doors.api.errors import api_answer_for
 from dtr.features.accounts import api as accounts
-from dtr.features.accounts import sessions_api
+from dtr.features.accounts.api import sessions
 from dtr.features.configuration import api as configuration
 from dtr.features.configuration.service import Preferences
 from dtr.features.configuration.service.status import Check
 from dtr.features.events import api as events
 from dtr.features.images import api as images
-from dtr.features.repositories import access_api as access
 from dtr.features.repositories import api as repositories
 from dtr.features.robots import api as robots
 from dtr.features.search import api as search
@@ -35,12 +34,12 @@ def build_control_plane(settings: Settings, parts: Parts, health: Check) -> Asgi
             repositories.writing_router(parts.repository_management, parts.renaming),
             repositories.accounts_router(parts.repository_management),
             search.router(parts.search),
-            access.repository_router(parts.granting),
-            access.namespace_router(parts.granting),
-            access.overview_router(parts.granting),
-            access.explanation_router(parts.granting),
+            repositories.repository_router(parts.granting),
+            repositories.namespace_router(parts.granting),
+            repositories.overview_router(parts.granting),
+            repositories.explanation_router(parts.granting),
             robots.router(parts.robots),
-            sessions_api.router(parts.sessions),
+            sessions.router(parts.sessions),
             tokens.router(parts.access_tokens),
             images.tags_router(parts.tags, _code_of),
             images.history_router(parts.tag_history),

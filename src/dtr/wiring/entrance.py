@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dtr.core.addresses import address_group
 from dtr.core.errors import Denied, RegistryError, Unauthorized
 from dtr.core.ids import new_id
+from dtr.core.messages import said
 from dtr.doors.api.door import API_PREFIXES, ApiDoor, Loaded
 from dtr.doors.dataplane.authorization import Authorizer
 from dtr.doors.dataplane.blobs import Redirects
@@ -18,6 +19,7 @@ from dtr.doors.tokenservice import TokenDoor
 from dtr.doors.web.assets import Assets
 from dtr.doors.web.door import WebDoor
 from dtr.features.access.model import may_administer
+from dtr.features.configuration.service import Preferences
 from dtr.oci.errors import answer_for, error_body
 from dtr.plumbing.asgi.application import Application, RequestIds
 from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
@@ -93,7 +95,9 @@ def build_entrance(
     identity = Identity(parts.sign_in, parts.sessions, settings.external_url)
     holder = principal_finder(parts.accounts, parts.robots, parts.access_tokens)
     search = SearchDoor(parts.search, identity, parts.checker, holder)
-    login = LoginDoor(identity, parts.sign_in, parts.sessions, parts.accounts)
+    login = LoginDoor(
+        identity, parts.sign_in, parts.sessions, parts.accounts, Preferences(parts.database).language
+    )
     health = _health(parts)
     health_door = _health_door(settings, health, identity, metrics, ca_certificate)
     control_plane = Loaded(lambda: _control_plane(settings, parts, health))
@@ -170,7 +174,13 @@ def _health(parts: Parts) -> Health:
     async def keys_open() -> None:
         await parts.keys.ring()
 
-    return Health({"database": database_answers, "storage": storage_takes_writes, "signing keys": keys_open})
+    return Health(
+        {
+            said("database"): database_answers,
+            said("storage"): storage_takes_writes,
+            said("signing keys"): keys_open,
+        }
+    )
 
 
 def _health_door(

@@ -32,6 +32,8 @@ FORGET_TAG_MOVES_SECONDS = 600.0
 FORGET_OLD_NAMES_SECONDS = 3600.0
 COMPACT_EVENTS_SECONDS = 300.0
 LOOK_AFTER_AUDIT_SECONDS = 3600.0
+LOOK_FOR_SNAPSHOT_SECONDS = 600.0
+"""One is taken each day; a server may be up for a part of it only."""
 LATE_PARTS_SECONDS = 3.0
 """After a start many clients come back at once; what takes a second of work is made when they have been served."""
 SPARE_DESCRIPTORS = 128
@@ -105,11 +107,12 @@ def _background(parts: Parts, index: int) -> list[asyncio.Task[None]]:
         asyncio.create_task(repeat(FORGET_OLD_NAMES_SECONDS, parts.renaming.forget_old_names, note)),
         asyncio.create_task(repeat(COMPACT_EVENTS_SECONDS, parts.activity.compact, note)),
         asyncio.create_task(repeat(LOOK_AFTER_AUDIT_SECONDS, parts.audit.look_after, note)),
+        asyncio.create_task(repeat(LOOK_FOR_SNAPSHOT_SECONDS, parts.storage_usage.take_snapshot, note)),
     ]
 
 
 async def _load(late: Sequence[Loaded]) -> None:
-    """Make the API while the data plane answers already; an error shows at the first request as well."""
+    """Make the API and the pages while the data plane answers already; an error shows at the first request as well."""
     await asyncio.sleep(LATE_PARTS_SECONDS)
     for part in late:
         try:

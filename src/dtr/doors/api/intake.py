@@ -8,6 +8,7 @@ import re
 from typing import Any, ClassVar
 
 from dtr.core.errors import Invalid, NotFound
+from dtr.core.messages import said
 from dtr.plumbing.asgi.request import Request
 
 MAX_DEPTH = 32
@@ -60,7 +61,7 @@ def _parsed(body: bytes) -> Any:
             body.decode("utf-8"), object_pairs_hook=_object_of_pairs, parse_constant=_no_constant
         )
     except RecursionError as error:
-        raise Invalid(f"the body is nested more than {MAX_DEPTH} levels deep") from error
+        raise Invalid(said("the body is nested more than %(count)s levels deep", count=MAX_DEPTH)) from error
     except ValueError as error:
         raise MalformedJson("the body is not valid JSON in UTF-8", reason=str(error)[:200]) from error
 
@@ -78,7 +79,7 @@ def _no_constant(name: str) -> Any:
 
 def _check_value(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise Invalid(f"the body is nested more than {MAX_DEPTH} levels deep")
+        raise Invalid(said("the body is nested more than %(count)s levels deep", count=MAX_DEPTH))
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, float):

@@ -9,9 +9,13 @@ from dtr.plumbing.asgi.response import BytesResponse, Response
 from dtr.plumbing.asgi.routing import Route
 
 FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
+FOR_A_DAY: Final = (b"cache-control", b"public, max-age=86400")
 PREFIX: Final = "/static"
 
-_TYPES: Final = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
+WELL_KNOWN: Final = {"/favicon.ico": "logo.svg", "/robots.txt": "robots.txt"}
+"""Addresses that browsers and search engines ask for by themselves."""
+
+_TYPES: Final = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css", ".txt": "text/plain"}
 
 
 class Assets:
@@ -27,19 +31,22 @@ class Assets:
         return self._paths[name]
 
     def routes(self) -> list[Route]:
-        """Return a route for each asset, and one for the icon that browsers ask for by themselves."""
-        routes = [
-            Route("GET", path, _Asset(name, self._content[name]).get) for name, path in self._paths.items()
+        """Return a route for each asset, and those for the well-known addresses, whose content may change."""
+        return [
+            *(self._route(path, name, FOREVER) for name, path in self._paths.items()),
+            *(self._route(path, name, FOR_A_DAY) for path, name in WELL_KNOWN.items()),
         ]
-        return [*routes, Route("GET", "/favicon.ico", _Asset("logo.svg", self._content["logo.svg"]).get)]
+
+    def _route(self, path: str, name: str, caching: tuple[bytes, bytes]) -> Route:
+        return Route("GET", path, _Asset(name, self._content[name], caching).get)
 
 
 class _Asset:
     """One file as an answer."""
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: bytes, caching: tuple[bytes, bytes]) -> None:
         media_type = _TYPES[name[name.rfind(".") :]]
-        self._headers = [(b"content-type", f"{media_type}; charset=utf-8".encode()), FOREVER]
+        self._headers = [(b"content-type", f"{media_type}; charset=utf-8".encode()), caching]
         self._content = content
 
     async def get(self, request: Request) -> Response:  # noqa: ARG002 - the handler's signature

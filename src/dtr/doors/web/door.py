@@ -8,12 +8,11 @@ from dtr.doors.api.intake import check_address
 from dtr.doors.credentials import circumstances
 from dtr.doors.identity import SAFE_METHODS, Identified
 from dtr.doors.login import CSRF_FIELD
-from dtr.features.accounts.service.sessions import CsrfTokenInvalid
 from dtr.plumbing.asgi.mount import AsgiApplication, run_mounted
 from dtr.plumbing.asgi.request import Request
 from dtr.plumbing.asgi.response import Response
 from dtr.plumbing.web.forms import Form
-from dtr.plumbing.web.pages import SCOPE_KEY, Reader
+from dtr.plumbing.web.reader import SCOPE_KEY, Reader
 
 MAX_FORM_BYTES: Final = 256 * 1024
 """The longest form holds a long description and a page of checkboxes."""
@@ -46,10 +45,6 @@ class FormIdentity(Protocol):
 
     async def identify(self, request: Request, form_token: str = "") -> Identified:
         """Return the reader. `form_token` stands for the header that scripts send. Raises `RegistryError`."""
-        ...
-
-    def foreign_origin(self, request: Request) -> str:
-        """Return what is wrong with the page that a browser says it sends from; empty if nothing is."""
         ...
 
 
@@ -88,14 +83,8 @@ class WebDoor:
         return response
 
     async def _reader(self, request: Request, body: bytes) -> Reader:
-        is_change = request.method not in SAFE_METHODS
-        token = Form.parse(body).text(CSRF_FIELD) if is_change else ""
+        token = "" if request.method in SAFE_METHODS else Form.parse(body).text(CSRF_FIELD)
         found = await self._identity.identify(request, token)
-        if is_change and found.session is None:
-            # A browser that was once asked for a password adds it to every request, whoever's page sends that.
-            problem = self._identity.foreign_origin(request)
-            if problem:
-                raise CsrfTokenInvalid(problem)
         csrf_token = found.session.csrf_token if found.session is not None else ""
         return Reader(found.caller, csrf_token, self._address(request), request.scheme == "https")
 

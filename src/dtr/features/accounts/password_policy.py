@@ -9,6 +9,7 @@ from typing import Final
 
 from dtr.core.errors import Invalid
 from dtr.core.ids import SECRET_MARK
+from dtr.core.messages import said
 
 MAX_PASSWORD_BYTES: Final = 1024
 """Longest password in UTF-8: more would only make the hash slower."""
@@ -37,14 +38,14 @@ class PasswordPolicy:
     def check(self, name: str, password: str) -> None:
         """Raise Invalid if the account `name` may not have this password. The message never repeats it."""
         if len(password) < self.min_length:
-            raise Invalid(f"a password has at least {self.min_length} characters")
+            raise Invalid(said("a password has %(count)s or more characters", count=self.min_length))
         if password.startswith(
             SECRET_MARK
         ):  # it would be taken for a token, and never be checked as a password
-            raise Invalid(f"a password does not begin with {SECRET_MARK}, as tokens do")
+            raise Invalid(said("a password does not begin with %(mark)s, as tokens do", mark=SECRET_MARK))
         # What is no text at all is refused when it is hashed.
         if len(password.encode(errors="replace")) > MAX_PASSWORD_BYTES:
-            raise Invalid(f"a password has at most {MAX_PASSWORD_BYTES} bytes")
+            raise Invalid(said("a password has at most %(count)s bytes", count=MAX_PASSWORD_BYTES))
         if is_made_of_name(name, password):
             raise Invalid("the password must not be the account's name, with or without digits around it")
         if self.check_common and is_common(password):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from dtr.core.errors import Invalid, NotFound
+from dtr.core.messages import said
 
 Value: TypeAlias = bool | int | str
 T = TypeVar("T", bool, int, str)
@@ -29,6 +30,11 @@ class InvalidSettings(Invalid):
     """A setting cannot have the given value."""
 
     api_code: ClassVar[str] = "INVALID_SETTINGS"
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Take the setting's name in the API, and what is wrong, said to people."""
+        super().__init__(said("%(field)s: %(problem)s", field=key, problem=problem), field=key)
+        self.problem = problem
 
 
 class InvalidUserSettings(Invalid):
@@ -54,7 +60,7 @@ def parse_age(text: str) -> timedelta | None:
     if not text:
         return None
     if len(text) > LONGEST_AGE or _AGE.fullmatch(text) is None:
-        raise ValueError("expected a time such as 90d, 12h or 1h30m, or an empty text for no limit")
+        raise ValueError(said("expected a time such as 90d, 12h or 1h30m, or an empty text for no limit"))
     days = timedelta()
     try:
         for amount, unit in _AGE_PART.findall(text):
@@ -62,19 +68,19 @@ def parse_age(text: str) -> timedelta | None:
     except OverflowError:
         days = timedelta.max
     if not timedelta() < days <= timedelta(days=MOST_DAYS):
-        raise ValueError(f"expected a time from 1s to {MOST_DAYS}d")
+        raise ValueError(said("expected a time from 1s to %(count)sd", count=MOST_DAYS))
     return days
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("expected true or false")  # noqa: TRY004 - every check raises ValueError
+        raise ValueError(said("expected true or false"))  # noqa: TRY004 - every check raises ValueError
     return value
 
 
 def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
-        raise ValueError(f"expected a whole number from 0 to {MOST}")
+        raise ValueError(said("expected a whole number from 0 to %(most)s", most=MOST))
     return value
 
 
@@ -86,7 +92,7 @@ def _host(value: object) -> str:
 
 def _age(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("expected a time as text, such as 90d")  # noqa: TRY004 - see above
+        raise ValueError(said("expected a time as text, such as 90d"))  # noqa: TRY004 - see above
     parse_age(value)
     return value
 
@@ -96,7 +102,7 @@ def _off(why: str) -> Callable[[object], bool]:
 
     def check(value: object) -> bool:
         if _flag(value):
-            raise ValueError(f"cannot be turned on: {why}")
+            raise ValueError(said("cannot be turned on: %(reason)s", reason=why))
         return False
 
     return check
@@ -111,16 +117,18 @@ class RuntimeSettings:
     """What administrators can set. The names in the API are those that DTR gave them."""
 
     dtr_host: str = _setting("", "dtrHost", _host)
-    sso: bool = _setting(default=False, key="sso", check=_off("there is no single sign-on"))
+    sso: bool = _setting(default=False, key="sso", check=_off(said("there is no single sign-on")))
     create_repository_on_push: bool = _setting(default=True, key="createRepositoryOnPush", check=_flag)
     read_only_registry: bool = _setting(default=False, key="readOnlyRegistry", check=_flag)
     disable_upgrades: bool = _setting(default=False, key="disableUpgrades", check=_flag)
     report_analytics: bool = _setting(
-        default=False, key="reportAnalytics", check=_off("the registry sends nothing to its makers")
+        default=False, key="reportAnalytics", check=_off(said("the registry sends nothing to its makers"))
     )
     anonymize_analytics: bool = _setting(default=True, key="anonymizeAnalytics", check=_flag)
     disable_backup_warning: bool = _setting(default=False, key="disableBackupWarning", check=_flag)
-    scanning_enabled: bool = _setting(default=False, key="scanningEnabled", check=_off("there is no scanner"))
+    scanning_enabled: bool = _setting(
+        default=False, key="scanningEnabled", check=_off(said("there is no scanner"))
+    )
     scanning_sync_online: bool = _setting(default=False, key="scanningSyncOnline", check=_flag)
     scanning_deadline: int = _setting(60, "scanningDeadline", _count)
     """How long the scan of an image may take, in minutes."""
@@ -159,7 +167,7 @@ class RuntimeSettings:
             try:
                 changes[item.name] = item.metadata["check"](given[key])
             except ValueError as error:
-                raise InvalidSettings(f"{key}: {error}", field=key) from error
+                raise InvalidSettings(key, error.args[0]) from error
         return replace(self, **changes)
 
     def with_stored(self, stored: Mapping[str, Any]) -> "RuntimeSettings":

@@ -9,9 +9,10 @@ from fastapi.responses import Response
 
 from dtr.core.errors import Invalid
 from dtr.features.access.model import may_administer
-from dtr.features.configuration.model import Value
+from dtr.features.configuration.model import InvalidSettings, Value
 from dtr.features.configuration.service import Configuration, Status
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
 from dtr.plumbing.web.pages import Web, reader_of
 
 SYSTEM: Final = "/system"
@@ -66,7 +67,8 @@ def pages(configuration: Configuration, status: Status, web: Web) -> APIRouter:
             await configuration.change(reader_of(request).caller, _wanted(form))
         except Invalid as error:
             field = str(error.detail.get("field", ""))
-            text = web.translate(request, error.message.removeprefix(f"{field}: "))
+            problem = error.problem if isinstance(error, InvalidSettings) else error.message
+            text = web.translate(request, problem)
             return await show(request, form, _Trouble(field, text), 400)
         return web.send_on(request, SYSTEM, web.translate(request, "The settings are saved."))
 

@@ -20,6 +20,7 @@ account_setting_table: Final = Table(
     "account_setting",
     metadata,
     Column("account_id", Text, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
-    Column("content_cache_id", Text, nullable=False),
+    Column("content_cache_id", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
 )
-"""What users set for themselves: the content cache that they pull through, empty for none."""
+"""What users set for themselves, empty for nothing: the content cache that they pull through, the language of pages."""

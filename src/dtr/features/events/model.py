@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from dtr.core.clock import rfc3339, to_micros
 from dtr.core.errors import Invalid
 from dtr.core.facts import Audience, Fact, FactObject, Verb
+from dtr.core.messages import Message, said
 
 MAX_COUNT: Final = 10_000
 """Entries are counted up to this many: counting a million would cost more than the page."""
@@ -153,7 +154,7 @@ def parse_moment(text: str, parameter: str) -> datetime | None:
     """Read a query parameter with a moment (RFC 3339, with its zone); None if it is empty. Raises TimeInvalid."""
     if not text:
         return None
-    message = f"{parameter} is no moment with its zone, such as 2030-01-31T12:00:00Z"
+    message = said("%(field)s is no moment with its zone, such as 2030-01-31T12:00:00Z", field=parameter)
     # A plus sign that was not escaped arrives as a space.
     given = re.sub(r" (\d{2}:\d{2})$", r"+\1", text)
     if _ZONED.fullmatch(given) is None:
@@ -173,7 +174,9 @@ def parse_verb(text: str) -> Verb | None:
     try:
         return Verb(text.upper())
     except ValueError as error:
-        raise Invalid(f"eventType is none of {', '.join(Verb)}", field="eventType") from error
+        raise Invalid(
+            said("eventType is none of %(known)s", known=", ".join(Verb)), field="eventType"
+        ) from error
 
 
 def namespace_of(fact: Fact) -> str:
@@ -232,9 +235,18 @@ class ChainProblem:
     """What is wrong with the chain, and at which position it shows first."""
 
     position: int
-    kind: str
+    kind: Message
     """`changed`, `removed`, `inserted`, `reordered`, `truncated` or `head`."""
-    explanation: str
+    explanation: Message
+
+    def sentence(self) -> Message:
+        """Say it to a person."""
+        return said(
+            "%(kind)s at %(position)s: %(problem)s",
+            kind=self.kind,
+            position=self.position,
+            problem=self.explanation,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,24 +272,31 @@ class ChainKey:
         genuine = self.sealed(head.first_position, head.anchor_hash, head.last_position, head.last_hash)
         if (head.is_new and not head.seal) or _is_same(genuine.seal, head.seal):
             return None
-        explanation = "the row audit_head was changed, or the master key is not the one it was sealed with"
-        return ChainProblem(head.last_position, "head", explanation)
+        explanation = said(
+            "the row audit_head was changed, or the master key is not the one it was sealed with"
+        )
+        return ChainProblem(head.last_position, said("head"), explanation)
 
     def problem_of_entry(self, entry: Entry, position: int, previous: str) -> ChainProblem | None:
         """Return what is wrong with the next entry; None if it was stored at `position` after the hash `previous`."""
         if entry.position < position:
-            return ChainProblem(entry.position, "inserted", "the chain begins later")
+            return ChainProblem(entry.position, said("inserted"), said("the chain begins later"))
         if entry.position > position:
-            gap = f"{position} to {entry.position - 1}" if entry.position - 1 > position else str(position)
-            return ChainProblem(position, "removed", f"missing: {gap}")
+            return ChainProblem(position, said("removed"), _missing(position, entry.position - 1))
         stated = _document_or_nothing(entry.content).get("position")
         if isinstance(stated, int) and stated != position:
-            return ChainProblem(position, "reordered", f"the entry {stated} stands here")
+            return ChainProblem(
+                position, said("reordered"), said("the entry %(position)s stands here", position=stated)
+            )
         if not _is_same(self.hash(previous, entry.content), entry.hash):
-            return ChainProblem(position, "changed", "content and hash do not belong together")
+            return ChainProblem(position, said("changed"), said("content and hash do not belong together"))
         wrong = [name for name, value in _columns(entry.document()).items() if getattr(entry, name) != value]
         if wrong:
-            return ChainProblem(position, "changed", f"not what the content says: {', '.join(wrong)}")
+            return ChainProblem(
+                position,
+                said("changed"),
+                said("not what the content says: %(fields)s", fields=", ".join(wrong)),
+            )
         return None
 
 
@@ -317,6 +336,12 @@ def canonical(document: Mapping[str, Any]) -> str:
 def object_document(thing: FactObject) -> dict[str, str]:
     """Return what a fact is about as plain values."""
     return {"type": thing.type, "id": thing.id, "name": thing.name, "content": thing.content}
+
+
+def _missing(first: int, last: int) -> Message:
+    if first == last:
+        return said("missing: %(position)s", position=first)
+    return said("missing: %(first)s to %(last)s", first=first, last=last)
 
 
 def _columns(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ event_table: Final = Table(
     Index(None, "repository_id", "audience", "type", "published_at", "id"),
     Index(None, "repository_id", "actor_id", "audience", "type", "published_at", "id"),
     Index(None, "namespace", "type", "published_at", "id"),
+    Index(None, "namespace", "actor_id", "type", "published_at", "id"),
     sqlite_autoincrement=True,
 )
 """`object`, `target` and `details` are JSON. Numbers go up in the order of recording, and are never given twice.

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from dtr.core.errors import Conflict, Invalid, NotFound
 from dtr.core.ids import new_secret
+from dtr.core.messages import said
 from dtr.core.permits import MAX_PERMITS, Permit
 from dtr.core.principal import Principal, PrincipalKind
 
@@ -164,7 +165,7 @@ class Life:
         if self.days is None:
             return None
         if not 1 <= self.days <= MAX_LIFE_DAYS:
-            raise Invalid(f"a robot lives 1 to {MAX_LIFE_DAYS} days, or for ever")
+            raise Invalid(said("a robot lives 1 to %(count)s days, or for ever", count=MAX_LIFE_DAYS))
         return now + timedelta(days=self.days)
 
 
@@ -189,24 +190,28 @@ def is_robot_name(name: str) -> bool:
 def check_permits(permits: Sequence[Permit], namespace: str) -> None:
     """Raise Invalid unless these can be the permits of a robot: some, and all inside its namespace if it has one."""
     if not 1 <= len(permits) <= MAX_PERMITS:
-        raise Invalid(f"a robot has 1 to {MAX_PERMITS} permits")
+        raise Invalid(said("a robot has 1 to %(count)s permits", count=MAX_PERMITS))
     outside = [each.pattern for each in permits if namespace and each.namespace != namespace]
     if outside:
         raise Invalid(
-            f"the permits of a robot of {namespace} begin with {namespace}/, all of them", given=outside[:5]
+            said(
+                "the permits of a robot of %(namespace)s begin with %(namespace)s/, all of them",
+                namespace=namespace,
+            ),
+            given=outside[:5],
         )
 
 
 def check_description(text: str) -> None:
     """Raise Invalid for a description that is too long."""
     if len(text) > MAX_DESCRIPTION_LENGTH:
-        raise Invalid(f"a description has at most {MAX_DESCRIPTION_LENGTH} characters")
+        raise Invalid(said("a description has at most %(count)s characters", count=MAX_DESCRIPTION_LENGTH))
 
 
 def overlap(hours: int) -> timedelta:
     """Return how long an old secret still counts. Raises Invalid for an unreasonable number of hours."""
     if not 0 <= hours <= MAX_OVERLAP_HOURS:
-        raise Invalid(f"an old secret may count for 0 to {MAX_OVERLAP_HOURS} more hours")
+        raise Invalid(said("an old secret may count for 0 to %(count)s more hours", count=MAX_OVERLAP_HOURS))
     return timedelta(hours=hours)
 
 

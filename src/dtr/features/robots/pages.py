@@ -9,8 +9,6 @@ from fastapi.responses import Response
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Conflict, Denied, Invalid, NotFound, RegistryError
-from dtr.core.paging import ListPage
-from dtr.core.principal import Caller
 from dtr.features.access.model import may_administer, may_audit
 from dtr.features.robots.model import (
     DEFAULT_LIFE_DAYS,
@@ -24,20 +22,18 @@ from dtr.features.robots.model import (
     ShownSecret,
 )
 from dtr.features.robots.service import Robots
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
+from dtr.plumbing.web.lists import ShownPage
 from dtr.plumbing.web.pages import Web, reader_of, signed_in_reader
 from dtr.plumbing.web.permit_rows import SPARE_ROWS, PermitRow, permits_in, rows_in, rows_of, with_spare
 
 LIST: Final = "/robots"
-PAGE_SIZE: Final = 25
-MAX_PAGE_SIZE: Final = 100
 
 REGISTRY_WIDE: Final = "*"
 """Stands for the robots of the whole registry in addresses: no account is called so."""
 
 Namespace = Annotated[str, Query(max_length=255)]
-Start = Annotated[str, Query(max_length=300)]
-Size = Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +58,11 @@ def pages(robots: Robots, web: Web, clock: Clock) -> APIRouter:
 
 def _add_list(router: APIRouter, room: _Room) -> None:
     @router.get(LIST)
-    async def list_robots(
-        request: Request, namespace: Namespace = "", start: Start = "", size: Size = PAGE_SIZE
-    ) -> Response:
+    async def list_robots(request: Request, page: ShownPage, namespace: Namespace = "") -> Response:
         caller = reader_of(request).caller
         own = await room.robots.namespaces(caller)
         sees_all = may_audit(caller.principal)
         shown = namespace or ("" if sees_all else own[0])
-        page = ListPage(start, size, with_count=True)
         found = await room.robots.list_page(caller, _wanted(shown), page)
         return room.web.page(
             request,
@@ -79,7 +72,7 @@ def _add_list(router: APIRouter, room: _Room) -> None:
             namespace=shown,
             namespaces=own if shown in (*own, "", REGISTRY_WIDE) else [*own, shown],
             sees_all=sees_all,
-            may_make=may_administer(caller.principal) or shown in own or not shown,
+            may_make=not shown or await room.robots.may_manage(caller, _wanted(shown) or ""),
             now=room.clock.now(),
         )
 
@@ -166,13 +159,14 @@ async def _new_page(
     spare: int = SPARE_ROWS,
 ) -> Response:
     caller = reader_of(request).caller
+    own, chosen = await room.robots.namespaces(caller), form.text("namespace")
     return room.web.page(
         request,
         "robots/new.html",
         error=error,
-        namespaces=await room.robots.namespaces(caller),
+        namespaces=own if chosen in (*own, "") else [*own, chosen],
         is_admin=may_administer(caller.principal),
-        namespace=form.text("namespace"),
+        namespace=chosen,
         name=form.text("name"),
         description=form.text("description"),
         days=form.text("days"),
@@ -206,15 +200,10 @@ async def _robot_page(  # noqa: PLR0913 - what one page shows
         rows=with_spare(rows, spare),
         has_expired=robot.has_expired(now),
         overlap_ends_at=overlap_ends_at if overlap_ends_at is not None and overlap_ends_at > now else None,
-        may_change=await _may_change(room, reader_of(request).caller, robot.namespace),
+        may_change=await room.robots.may_manage(reader_of(request).caller, robot.namespace),
         longest_description=MAX_DESCRIPTION_LENGTH,
         overlap_hours=DEFAULT_OVERLAP_HOURS,
     )
-
-
-async def _may_change(room: _Room, caller: Caller, namespace: str) -> bool:
-    """Tell whether to offer changes: auditors see more robots than they manage."""
-    return may_administer(caller.principal) or namespace in await room.robots.namespaces(caller)
 
 
 def _secret_page(room: _Room, request: Request, made: ShownSecret, *, is_new: bool) -> Response:

@@ -9,17 +9,18 @@ from typing import Final, NoReturn
 from dtr.core.clock import Clock, rfc3339
 from dtr.core.errors import Denied, Invalid, Unauthorized
 from dtr.core.ids import new_id
-from dtr.core.paging import MAX_PAGE_SIZE, ListPage, Page
+from dtr.core.messages import said
+from dtr.core.paging import ListPage, Page
 from dtr.core.principal import ANONYMOUS, Caller, Principal
 from dtr.features.access.model import NamespaceOperation, decide_namespace, may_administer, may_audit
 from dtr.features.accounts.model import Account
 from dtr.features.accounts.password_policy import is_common
 from dtr.features.accounts.passwords import CONCURRENT_CHECKS, PasswordChecks
 from dtr.features.accounts.service import guard
-from dtr.features.accounts.store.organizations import list_organizations
 from dtr.features.accounts.throttle import AddressThrottle
 from dtr.features.repositories.service.creation import hold_namespace
 from dtr.features.repositories.service.namespaces import rank_in, require_namespace
+from dtr.features.repositories.store import creatable
 from dtr.features.robots import events, store
 from dtr.features.robots.model import (
     DEFAULT_OVERLAP_HOURS,
@@ -115,10 +116,15 @@ class Robots:
             if robot.namespace:  # it does not go meanwhile, and leave a robot to whoever has its name next
                 hold_namespace(tx, robot.namespace)
             if store.count(tx, robot.namespace) >= self._per_namespace:
-                raise TooManyRobots(f"a namespace has at most {self._per_namespace} robots; delete one first")
+                raise TooManyRobots(
+                    said(
+                        "a namespace has at most %(count)s robots; delete one first",
+                        count=self._per_namespace,
+                    )
+                )
             inserted = store.insert(tx, robot, secret_hash)
             if inserted is None:
-                raise RobotExists(f"there is already a robot {robot.name}", name=robot.name)
+                raise RobotExists(said("there is already a robot %(name)s", name=robot.name), name=robot.name)
             self._announce(tx, events.robot_created(caller, inserted, now))
             return inserted
 
@@ -149,19 +155,25 @@ class Robots:
         return await self._database.read(read)
 
     async def namespaces(self, caller: Caller) -> list[str]:
-        """Return where the caller may manage robots of their own name and of the organizations they belong to.
+        """Return where the caller may manage robots, to choose from: their own name first, then organizations by name.
 
-        Administrators may manage them everywhere else, too. Raises Unauthorized for strangers, Denied for robots and
+        Who may create repositories in a namespace manages its robots. Of hundreds of organizations only some are named;
+        administrators may manage robots everywhere else, too. Raises Unauthorized for strangers, Denied for robots and
         limited access tokens.
         """
 
         def read(tx: Transaction) -> list[str]:
             principal = guard.user_of(tx, caller)
-            memberships = list_organizations(tx, principal.account_id or "", ListPage(size=MAX_PAGE_SIZE))
-            names = [principal.name or "", *(each.organization.name for each in memberships.items)]
-            return [each for each in names if _may_manage(tx, principal, each)]
+            return [principal.name or "", *creatable.of_member(tx, principal.account_id or "")]
 
         return await self._database.read(read)
+
+    async def may_manage(self, caller: Caller, namespace: str) -> bool:
+        """Tell whether the caller may manage the robots of a namespace, or of the registry if it is empty."""
+        principal = caller.principal
+        if not namespace or may_administer(principal):
+            return may_administer(principal)
+        return await self._database.read(lambda tx: _may_manage(tx, principal, namespace))
 
     async def change(self, caller: Caller, name: str, changes: RobotChanges) -> Robot:
         """Set what `changes` names. What the robot was issued is void if it may have lost a right.
@@ -258,7 +270,13 @@ class Robots:
         if not robot.is_active or robot.name != name:
             await self._fail(robot, caller)
         if robot.expires_at is not None and now >= robot.expires_at:
-            raise Unauthorized(f"the robot {name} expired at {rfc3339(robot.expires_at)}; give it more time")
+            raise Unauthorized(
+                said(
+                    "the robot %(name)s expired at %(moment)s; give it more time",
+                    name=name,
+                    moment=rfc3339(robot.expires_at),
+                )
+            )
         if robot.is_use_due(now):
             await self._note_use(robot, replace(caller, principal=robot.principal), now)
         return robot.principal
@@ -301,7 +319,13 @@ def _secret(supplied: str | None) -> str:
     if supplied is None:
         return new_robot_secret()
     if not MIN_SECRET_LENGTH <= len(supplied) <= MAX_SECRET_LENGTH:
-        raise Invalid(f"a secret has {MIN_SECRET_LENGTH} to {MAX_SECRET_LENGTH} characters")
+        raise Invalid(
+            said(
+                "a secret has %(least)s to %(most)s characters",
+                least=MIN_SECRET_LENGTH,
+                most=MAX_SECRET_LENGTH,
+            )
+        )
     if is_common(supplied):
         raise Invalid(
             "many people use this as a password, or something almost the same; choose another secret"
@@ -336,7 +360,7 @@ def _managed(tx: Transaction, principal: Principal, name: str) -> Robot:
 
 def _visible(tx: Transaction, principal: Principal, name: str, robot: Robot | None) -> Robot:
     """Return the robot if the caller may know of it. Raises NoSuchRobot otherwise."""
-    unknown = NoSuchRobot(f"there is no robot {name}", name=name[:300])
+    unknown = NoSuchRobot(said("there is no robot %(name)s", name=name), name=name[:300])
     if robot is None:
         raise unknown
     if not may_audit(principal):

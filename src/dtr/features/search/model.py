@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Final
 
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 from dtr.features.repositories.service import RepositoryView
 
 DEFAULT_LIMIT: Final = 25
@@ -33,7 +34,9 @@ class Rank(IntEnum):
 def parse_query(text: str) -> str:
     """Return what to look for: names have no upper case. Raises Invalid for a text that is too long."""
     if len(text) > MAX_QUERY_LENGTH:
-        raise Invalid(f"a search has at most {MAX_QUERY_LENGTH} characters", given=text[:100])
+        raise Invalid(
+            said("a search has at most %(count)s characters", count=MAX_QUERY_LENGTH), given=text[:100]
+        )
     return text.strip().lower()
 
 

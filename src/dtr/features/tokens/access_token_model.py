@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from dtr.core.clock import rfc3339
 from dtr.core.errors import Conflict, Invalid, NotFound
 from dtr.core.ids import new_secret
+from dtr.core.messages import said
 from dtr.core.permits import MAX_PERMITS, Permit
 from dtr.features.tokens.model import GeneratedBy
 
@@ -101,7 +102,10 @@ def check_permits(wanted: Sequence[tuple[str, Sequence[str]]]) -> tuple[Permit, 
     """Return permits from patterns with actions. Raises Invalid for a bad one, for none, and for too many."""
     if not 1 <= len(wanted) <= MAX_PERMITS:
         raise Invalid(
-            f"a limited token has 1 to {MAX_PERMITS} permits; leave them out for one without limits"
+            said(
+                "a limited token has 1 to %(count)s permits; leave them out for one without limits",
+                count=MAX_PERMITS,
+            )
         )
     return tuple(Permit.parse(pattern, actions) for pattern, actions in wanted)
 
@@ -109,7 +113,10 @@ def check_permits(wanted: Sequence[tuple[str, Sequence[str]]]) -> tuple[Permit, 
 def check_label(label: str) -> str:
     """Return a label. Raises Invalid if it is too long or cannot be shown."""
     if len(label) > MAX_LABEL_LENGTH or not label.isprintable():
-        raise Invalid(f"a label has at most {MAX_LABEL_LENGTH} printable characters", given=label[:100])
+        raise Invalid(
+            said("a label has at most %(count)s printable characters", count=MAX_LABEL_LENGTH),
+            given=label[:100],
+        )
     return label
 
 
@@ -128,14 +135,17 @@ def expiry_of(
     wanted = wish.expires_at
     if wish.expires_in_days is not None:
         if not 1 <= wish.expires_in_days <= MAX_LIFE_DAYS:
-            raise Invalid(f"expiresInDays is 1 to {MAX_LIFE_DAYS}")
+            raise Invalid(said("expiresInDays is 1 to %(count)s", count=MAX_LIFE_DAYS))
         wanted = now + timedelta(days=wish.expires_in_days)
     if wanted is None:
         return min(filter(None, (latest, parent_ends_at)), default=None)
     if wanted <= now:
         raise Invalid("the token would have expired already", given=rfc3339(wanted))
     if latest is not None and wanted > latest:
-        raise Invalid(f"access tokens live at most {rules.max_days} days here", given=rfc3339(wanted))
+        raise Invalid(
+            said("access tokens live %(count)s or fewer days here", count=rules.max_days),
+            given=rfc3339(wanted),
+        )
     if parent_ends_at is not None and wanted > parent_ends_at:
         raise Invalid(
             "an access token makes none that outlives it; log in with the password", given=rfc3339(wanted)

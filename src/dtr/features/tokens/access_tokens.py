@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from dtr.core.clock import Clock, rfc3339
 from dtr.core.errors import Denied, Unauthorized
 from dtr.core.ids import new_id
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import ANONYMOUS, Caller, Principal
 from dtr.features.access.model import may_administer, may_audit
@@ -77,7 +78,9 @@ class AccessTokens:
             found = guard.find_owner(tx, principal, owner, may_others=may_administer(principal))
             account_store.lock(tx, found.id)  # so that two new tokens at once keep to the limit
             if store.count_manual(tx, found.id) >= self._rules.per_user:
-                raise TooManyAccessTokens(f"a user has at most {self._rules.per_user} access tokens")
+                raise TooManyAccessTokens(
+                    said("a user has at most %(count)s access tokens", count=self._rules.per_user)
+                )
             token = AccessToken(
                 id=token_id,
                 token_hash=hash_of_token(secret),
@@ -197,7 +200,9 @@ class AccessTokens:
         if not found.is_good:
             raise Unauthorized("the access token or its owner is disabled")
         if found.expires_at is not None and now >= found.expires_at:
-            raise Unauthorized(f"the access token expired at {rfc3339(found.expires_at)}")
+            raise Unauthorized(
+                said("the access token expired at %(moment)s", moment=rfc3339(found.expires_at))
+            )
         if found.is_of_another:
             raise Unauthorized("the access token belongs to another user")
         await self._note_use(found, replace(caller, principal=found.principal), now)

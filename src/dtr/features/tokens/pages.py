@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Conflict, Invalid, RegistryError
-from dtr.core.paging import ListPage
 from dtr.core.principal import Caller
 from dtr.features.accounts.user_agents import program_of
 from dtr.features.tokens.access_token_model import (
@@ -19,14 +18,13 @@ from dtr.features.tokens.access_token_model import (
 )
 from dtr.features.tokens.access_tokens import AccessTokens
 from dtr.features.tokens.model import GeneratedBy
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
+from dtr.plumbing.web.lists import ShownPage
 from dtr.plumbing.web.pages import Web, reader_of, signed_in_reader
 from dtr.plumbing.web.permit_rows import SPARE_ROWS, rows_in, with_spare
 
 LIST: Final = "/profile/tokens"
-PAGE_SIZE: Final = 25
-MAX_PAGE_SIZE: Final = 100
-
 DEFAULT_DAYS: Final = 90
 """What the form suggests as the life of a new token."""
 
@@ -34,9 +32,6 @@ UNUSED_DAYS: Final = (90, 30, 7)
 """Choices of the clean-up: tokens that were not used for so long."""
 
 ALL_UNUSED: Final = "all"
-
-Start = Annotated[str, Query(max_length=300)]
-Size = Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +56,8 @@ def pages(tokens: AccessTokens, web: Web, clock: Clock, max_days: int | None) ->
 
 def _add_making(router: APIRouter, room: _Room) -> None:
     @router.get(LIST)
-    async def list_tokens(request: Request, start: Start = "", size: Size = PAGE_SIZE) -> Response:
+    async def list_tokens(request: Request, page: ShownPage) -> Response:
         caller = reader_of(request).caller
-        page = ListPage(start, size, with_count=True)
         found = await room.tokens.list(caller, _own_name(caller), page)
         newest_first = sorted(found.items, key=lambda each: each.created_at, reverse=True)
         return room.web.page(

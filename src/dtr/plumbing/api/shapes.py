@@ -8,9 +8,6 @@ from pydantic.alias_generators import to_camel
 
 from dtr.core.clock import rfc3339
 
-MAX_TEXT_LENGTH = 1_000
-"""Longest one-line text in a request (characters), where nothing shorter is said."""
-
 
 class Shape(BaseModel):
     """A body whose fields are snake case here and camel case on the wire.

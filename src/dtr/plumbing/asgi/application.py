@@ -13,7 +13,7 @@ from dtr.core.errors import TooManyRequests, Unauthorized
 from dtr.plumbing.asgi.limits import BodyPace, ProxyTrust, RateLimiter
 from dtr.plumbing.asgi.problems import Renderer, answer
 from dtr.plumbing.asgi.request import ClientGone, Request, RequestContext
-from dtr.plumbing.asgi.response import Response, Send
+from dtr.plumbing.asgi.response import Headers, Response, Send
 from dtr.plumbing.asgi.routing import Door, Router
 
 log = structlog.get_logger()
@@ -23,6 +23,11 @@ CLIENT_GONE_STATUS = 499
 
 BROKEN_STATUS = 500
 """Only in logs and counters: the answer broke off after its head was sent."""
+
+
+POLICY = b"content-security-policy"
+INERT = b"default-src 'none'; frame-ancestors 'none'; sandbox"
+"""What browsers may do with what is no page: show it, with nothing of this site in reach. Uploads are content, too."""
 
 
 class Observer(Protocol):
@@ -86,7 +91,7 @@ class Application:
         try:
             response = await self._respond(request, door)
             status = response.status
-            response.headers.extend(self.fixed_headers(request.scheme, door))
+            response.headers.extend(self.fixed_headers(request.scheme, door, response.headers))
             response.headers.append((b"x-request-id", request.request_id.encode()))
             await response.send(request, counted)
         except (ClientGone, ConnectionError):
@@ -119,13 +124,18 @@ class Application:
         if wait:
             raise TooManyRequests("too many requests; slow down", retry_after_seconds=math.ceil(wait))
 
-    def fixed_headers(self, scheme: str, door: Door | None) -> list[tuple[bytes, bytes]]:
-        """Return the headers that every answer of a door carries, but for the request id."""
+    def fixed_headers(self, scheme: str, door: Door | None, own: Headers = ()) -> list[tuple[bytes, bytes]]:
+        """Return the headers that every answer of a door carries, but for the request id.
+
+        An answer that brings no policy for browsers, among its `own` headers or those of its door, gets the strictest.
+        """
         headers = [(b"x-content-type-options", b"nosniff")]
         if scheme == "https":
             headers.append((b"strict-transport-security", b"max-age=31536000"))
         if door is not None:
             headers.extend(door.common_headers())
+        if not any(name == POLICY for name, _ in (*own, *headers)):
+            headers.append((POLICY, INERT))
         return headers
 
     def _context(self, scope: dict[str, Any]) -> RequestContext:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from dtr.core.errors import PayloadTooLarge
+from dtr.core.messages import said
 from dtr.plumbing.asgi.limits import BodyPace
 
 
@@ -116,7 +117,7 @@ class Request:
             if chunk:
                 self.bytes_in += len(chunk)
                 if limit_bytes is not None and self.bytes_in > limit_bytes:
-                    raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes")
+                    raise PayloadTooLarge(said("the body is longer than %(count)s bytes", count=limit_bytes))
                 meter.count(len(chunk))
                 yield chunk
 

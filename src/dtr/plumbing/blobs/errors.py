@@ -18,6 +18,7 @@ import errno
 import os
 
 from dtr.core.errors import RegistryError, StorageFull, Unavailable
+from dtr.core.messages import said
 
 RETRY_AFTER_SECONDS = 5
 
@@ -59,7 +60,7 @@ def storage_trouble(error: OSError) -> StorageFull | Unavailable:
         return StorageFull("the blob storage is full", reason=reason)
     text = os.strerror(error.errno) if error.errno else "unknown reason"
     return Unavailable(
-        f"the blob storage is not available: {text}",
+        said("the blob storage is not available: %(problem)s", problem=text),
         retry_after_seconds=RETRY_AFTER_SECONDS,
         reason=reason,
     )

@@ -6,7 +6,9 @@
 | `templates` | where templates are, and what they may use |
 | `languages` | message catalogs, and which one a reader gets |
 | `formats` | times, sizes and numbers in words |
-| `forms` | fields that a browser sent |
+| `reader` | who reads; imports nothing that renders pages |
+| `forms` | fields that a browser sent; imports nothing that renders pages |
+| `form_body` | the form that a route was sent |
 | `permit_rows` | what robots and tokens may do, in a form |
 | `lists` | which part of a long list a page shows |
 | `flash` | a message for the next page |

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import Depends, Request
-
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 
 MAX_FIELDS = 2_500
 """Fields of one form: a page of checkboxes is the longest that there is."""
@@ -31,7 +29,7 @@ class Form:
         fields: dict[str, list[str]] = {}
         for name, value in pairs:
             if "\0" in value:
-                raise Invalid(f"the field {name} holds characters that no text has")
+                raise Invalid(said("the field %(name)s holds characters that no text has", name=name))
             fields.setdefault(name, []).append(value)
         return Form(fields)
 
@@ -57,13 +55,5 @@ class Form:
         if not text:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits into 31 bits
-            raise Invalid(f"the field {name} must be a whole number", field=name)
+            raise Invalid(said("the field %(name)s must be a whole number", name=name), field=name)
         return int(text)
-
-
-async def _form_body(request: Request) -> Form:
-    return Form.parse(await request.body())
-
-
-FormBody = Annotated[Form, Depends(_form_body)]
-"""The form that a POST route was sent."""

@@ -13,6 +13,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
+from dtr.core.messages import Message
+
 ENGLISH: Final = "en"
 CHINESE: Final = "zh_Hans"
 
@@ -21,6 +23,7 @@ NAMES: Final[Mapping[str, str]] = {ENGLISH: "English", CHINESE: "简体中文"}
 
 DOMAIN: Final = "messages"
 
+_CODES: Final = {code.lower(): code for code in NAMES}
 _ALIASES: Final = {"zh": CHINESE, "zh_cn": CHINESE, "zh_sg": CHINESE, "zh_hans_cn": CHINESE}
 
 
@@ -54,6 +57,21 @@ class Language:
         """Translates a text."""
         return self.translations.gettext
 
+    def say(self, text: str) -> str:
+        """Return a text in this language: one of the catalog, or a Message, whose values stay what they are.
+
+        Whatever the catalog does not hold comes back as it is.
+        """
+        if not text:
+            return ""  # the catalog has its own header there
+        if not isinstance(text, Message):
+            return str(self.gettext(text))
+        values = {
+            name: self.say(value) if isinstance(value, Message) else value
+            for name, value in text.values.items()
+        }
+        return str(self.gettext(text.template) % values)
+
     @property
     def tag(self) -> str:
         """The language tag of HTML. Source: RFC 5646."""
@@ -73,7 +91,8 @@ def choose_language(chosen: str, accept_language: str) -> str:
     if chosen in NAMES:
         return chosen
     preferred = [_ALIASES.get(each.lower(), each) for each in _preferences(accept_language)]
-    return negotiate_locale(preferred, list(NAMES)) or ENGLISH
+    found = negotiate_locale(preferred, list(NAMES))  # spelled as the browser spells it
+    return _CODES[found.lower()] if found else ENGLISH
 
 
 def _preferences(accept_language: str) -> list[str]:

@@ -1,39 +1,29 @@
 """What a page's route uses: renders a template, or sends the reader on after a form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from jinja2 import Environment
 
 from dtr.core.errors import RegistryError, Unauthorized
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.oci.errors import answer_for
 from dtr.plumbing.web.flash import FLASH_COOKIE, FLASH_SECONDS, Mood, flash_value, read_flash
 from dtr.plumbing.web.languages import NAMES, Language, choose_language
-
-SCOPE_KEY: Final = "dtr.page"
-"""Where the door leaves what it knows of the reader, in the ASGI scope."""
+from dtr.plumbing.web.lists import smaller_size
+from dtr.plumbing.web.reader import LANGUAGE_COOKIE, SCOPE_KEY, Reader
 
 BANNERS_KEY: Final = "dtr.banners"
 """Where the application leaves what stands on top of every page, in the ASGI scope."""
 
-LANGUAGE_COOKIE: Final = "dtr_language"
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads a page, and what its forms need."""
-
-    caller: Caller
-    csrf_token: str
-    """Goes into every form; empty without a session."""
-    address: str
-    """Host and port as the reader's clients use them, for commands to copy."""
-    is_encrypted: bool
+MAX_PAGE_BYTES: Final = 200 * 1024
+"""Longer lists are shown in smaller parts."""
 
 
 class Web:
@@ -51,14 +41,17 @@ class Web:
         status: int | None = None,
         error: RegistryError | None = None,
         **values: Any,
-    ) -> HTMLResponse:
-        """Return a page. `error` is shown on top of it; its status counts if none is given."""
+    ) -> Response:
+        """Return a page. `error` is shown on top of it; its status counts if none is given.
+
+        A list that became too long, because of what people wrote, is shown with fewer entries instead.
+        """
         language = self.language(request)
         notices = read_flash(request.cookies.get(FLASH_COOKIE))
         if error is not None:
             notices.append({"mood": Mood.BAD, "text": error.message})
         for notice in notices:  # what other doors left was in English
-            notice["text"] = notice["text"] and language.gettext(notice["text"])
+            notice["text"] = language.say(notice["text"])
         context = {
             "request": request,
             "reader": reader_of(request),
@@ -70,7 +63,10 @@ class Web:
             "address_with": lambda **changes: address_with(request, changes),
             **values,
         }
-        content = self._environments[language.code].get_template(template).render(context)
+        content = self._environments[language.code].get_template(template).render(context).encode()
+        size = smaller_size(request) if len(content) > MAX_PAGE_BYTES else None
+        if size is not None:
+            return RedirectResponse(address_with(request, {"size": size}), 303)
         response = HTMLResponse(content, _status(status, error))
         if FLASH_COOKIE in request.cookies:
             response.delete_cookie(FLASH_COOKIE)
@@ -99,9 +95,15 @@ class Web:
         return self._languages[code]
 
     def translate(self, request: Request, text: str, **values: object) -> str:
-        """Return a text in the reader's language, with values filled in by name: `%(name)s`."""
-        translated: str = self.language(request).gettext(text)
-        return translated % values if values else translated
+        """Return a text, or what an error says, in the reader's language.
+
+        Values are filled in by name: `%(name)s`; what is a Message among them is translated, too.
+        """
+        return self.language(request).say(said(text, **values) if values else text)
+
+    def told(self, request: Request, error: RegistryError | None) -> str:
+        """Return what an error says, in the reader's language; empty if there is none."""
+        return "" if error is None else self.translate(request, error.message)
 
 
 def _status(given: int | None, error: RegistryError | None) -> int:
@@ -130,9 +132,23 @@ def signed_in_reader(request: Request) -> Caller:
 def address_with(request: Request, changes: Mapping[str, object]) -> str:
     """Return the address of this page with some query parameters set anew; None and empty ones are left out.
 
-    The path stays as it was sent, escapes and all, but never reads as the address of another site.
+    Only what the page's route declares is repeated, with the value that counted: its filters and the place in its list.
+    Whatever else stood in the address, perhaps a secret, goes into no link. The path stays as it was sent, escapes and
+    all, but never reads as the address of another site.
     """
     path = "/" + request.scope["raw_path"].decode("ascii", "replace").lstrip("/")
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in changes]
-    wanted = [*kept, *((name, value) for name, value in changes.items() if value not in (None, ""))]
+    declared = _declared_parameters(request)
+    kept = {name: value for name, value in request.query_params.items() if name in declared}
+    wanted = {name: value for name, value in {**kept, **changes}.items() if value not in (None, "")}
     return f"{path}?{urlencode(wanted)}" if wanted else path
+
+
+def _declared_parameters(request: Request) -> frozenset[str]:
+    """Return the query parameters that the page's route takes; none where no route was found."""
+    route = request.scope.get("route")
+    return _parameters_of(route.dependant) if isinstance(route, APIRoute) else frozenset()
+
+
+def _parameters_of(dependant: Dependant) -> frozenset[str]:
+    own = {each.alias for each in dependant.query_params}
+    return frozenset(own.union(*map(_parameters_of, dependant.dependencies)))

@@ -37,6 +37,7 @@ def make_environment(loader: BaseLoader, language: Language, clock: Clock) -> En
         )
 
     environment.filters["ago"] = ago
+    environment.filters["said"] = language.say
     environment.filters["size"] = lambda count: formats.size(count, locale)
     environment.filters["number"] = lambda value: formats.number(value, locale)
     environment.filters["markdown"] = render_markdown

@@ -1,11 +1,12 @@
 """What a caller may do with one repository, decided from what they were granted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from dtr.core.actions import Action
+from dtr.core.messages import Message, said
 from dtr.core.permits import PermitAction, permitted_actions
 from dtr.core.principal import Principal, PrincipalKind
 from dtr.features.access.model.roles import (
@@ -62,22 +63,31 @@ class Grant:
         """Make the grant of everything that a level allows."""
         return Grant(source, operations_of(level), level, through)
 
-    def sentence(self) -> str:
+    def sentence(self) -> Message:
         """Say it to a person."""
-        return _SENTENCES[self.source].format(level=self.level, through=self.through)
+        return _SENTENCES[self.source](self.through, "" if self.level is None else self.level.words)
 
 
-_SENTENCES: Final = {
-    Source.ADMINISTRATOR: "administers the registry",
-    Source.AUDITOR: "is an auditor, who sees everything and pulls nothing",
-    Source.OWN_NAMESPACE: "the namespace {through} is their own",
-    Source.ORGANIZATION_OWNER: "owns the organization {through}",
-    Source.NAMESPACE_TEAM: "is in the team {through}, which has the level {level} on the whole namespace",
-    Source.REPOSITORY_TEAM: "is in the team {through}, which has the level {level} on the repository",
-    Source.REPOSITORY_USER: "was granted the level {level} on the repository in person",
-    Source.ROBOT: "is a robot with a permit for it",
-    Source.PUBLIC: "the repository is public",
+_SENTENCES: Final[Mapping[Source, Callable[[str, str], Message]]] = {
+    Source.ADMINISTRATOR: lambda _through, _level: said("administers the registry"),
+    Source.AUDITOR: lambda _through, _level: said("is an auditor, who sees everything and pulls nothing"),
+    Source.OWN_NAMESPACE: lambda through, _level: said("the namespace %(name)s is their own", name=through),
+    Source.ORGANIZATION_OWNER: lambda through, _level: said("owns the organization %(name)s", name=through),
+    Source.NAMESPACE_TEAM: lambda through, level: said(
+        "is in the team %(name)s, which has the level %(level)s on the whole namespace",
+        name=through,
+        level=level,
+    ),
+    Source.REPOSITORY_TEAM: lambda through, level: said(
+        "is in the team %(name)s, which has the level %(level)s on the repository", name=through, level=level
+    ),
+    Source.REPOSITORY_USER: lambda _through, level: said(
+        "was granted the level %(level)s on the repository in person", level=level
+    ),
+    Source.ROBOT: lambda _through, _level: said("is a robot with a permit for it"),
+    Source.PUBLIC: lambda _through, _level: said("the repository is public"),
 }
+"""What is said of a grant, given what it comes through and its level in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +163,21 @@ class Decision:
         if self.allows(operation):
             return speaking
         weak = [
-            Reason(f"{each.sentence()}: not enough for {operation}", speaks_for=False, grant=each)
+            Reason(_weak(each, operation), speaks_for=False, grant=each)
             for each in self.grants
             if operation not in each.operations
         ]
         hindering = [Reason(each, speaks_for=False) for each in self.hindrances] if speaking else []
-        return [*speaking, *weak, *hindering] or [Reason("nothing was granted", speaks_for=False)]
+        return [*speaking, *weak, *hindering] or [Reason(said("nothing was granted"), speaks_for=False)]
 
     def explain(self, operation: Operation) -> list[str]:
         """Return why the operation is or is not allowed, a sentence a reason; if not, only what stands against it."""
         reasons = self.reasons(operation)
         return [each.sentence for each in reasons if each.speaks_for == self.allows(operation)]
+
+
+def _weak(grant: Grant, operation: Operation) -> Message:
+    return said("%(grant)s: not enough for %(operation)s", grant=grant.sentence(), operation=operation.words)
 
 
 _OPERATION_OF: Final = {
@@ -186,13 +200,13 @@ def decide(principal: Principal, situation: Situation, policy: AccessPolicy) -> 
         operations, hindrance = _for_absent(grants, situation, policy)
         hindrances.append(hindrance)
     elif situation.repository.was_moved and not operations <= MOVED_OPERATIONS:
-        hindrances.append("the repository was renamed; its old name is good for pulls only")
+        hindrances.append(said("the repository was renamed; its old name is good for pulls only"))
         operations &= MOVED_OPERATIONS
     if principal.permits is not None:
         # What everybody may do needs no permit.
         permitted = operations_permitted(principal, situation.name) | _public_operations(situation)
         if not operations <= permitted:
-            hindrances.append("the permits of the access token do not cover it")
+            hindrances.append(said("the permits of the access token do not cover it"))
             operations &= permitted
     is_everything = principal.is_admin and not principal.is_limited and operations == _EVERY_OPERATION
     return Decision(operations, grants, is_everything, tuple(filter(None, hindrances)))
@@ -239,11 +253,11 @@ def _for_absent(
     creating = [each for each in reaching if _creates(each)]
     looking = frozenset({Operation.VIEW, Operation.PULL}) if reaching else frozenset[Operation]()
     if not creating:
-        return looking, "the repository does not exist" if grants else ""
+        return looking, said("the repository does not exist") if grants else ""
     if not situation.has_namespace:
-        return looking, "there is no account of the namespace's name"
+        return looking, said("there is no account of the namespace's name")
     if not policy.create_on_push:
-        return looking, "the repository does not exist and pushes create none"
+        return looking, said("the repository does not exist and pushes create none")
     return frozenset[Operation]().union(*(each.operations for each in creating)), ""
 
 

@@ -1,8 +1,10 @@
 """The words of the table of roles, and the table itself: which level or rank an operation needs."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from dtr.core.messages import Message, said
 from dtr.core.permits import PermitAction
 
 
@@ -17,6 +19,11 @@ class Level(StrEnum):
     def rank(self) -> int:
         """A number to compare levels by."""
         return _LEVELS.index(self)
+
+    @property
+    def words(self) -> Message:
+        """The level as it is said to people."""
+        return _LEVEL_WORDS[self]
 
 
 class Operation(StrEnum):
@@ -42,6 +49,11 @@ class Operation(StrEnum):
     """See also who pulled, and what promotion and mirroring did."""
     DELETE_REPOSITORY = "delete-repository"
 
+    @property
+    def words(self) -> Message:
+        """What somebody does, as it is said to people."""
+        return _OPERATION_WORDS[self]
+
 
 class NamespaceOperation(StrEnum):
     """What can be done with a namespace: a user's or an organization's."""
@@ -53,6 +65,11 @@ class NamespaceOperation(StrEnum):
     MANAGE_ROBOTS = "manage-robots"
     MANAGE_TEAMS = "manage-teams"
     MANAGE_MEMBERS = "manage-members"
+
+    @property
+    def words(self) -> Message:
+        """What somebody does, as it is said to people."""
+        return _NAMESPACE_OPERATION_WORDS[self]
 
 
 class NamespaceRank(StrEnum):
@@ -71,6 +88,38 @@ class NamespaceRank(StrEnum):
 
 _LEVELS: Final = list(Level)
 _RANKS: Final = list(NamespaceRank)
+
+_LEVEL_WORDS: Final[Mapping[Level, Message]] = {
+    Level.READ_ONLY: said("read-only"),
+    Level.READ_WRITE: said("read-write"),
+    Level.ADMIN: said("admin"),
+}
+
+_OPERATION_WORDS: Final[Mapping[Operation, Message]] = {
+    Operation.VIEW: said("view"),
+    Operation.PULL: said("pull"),
+    Operation.VIEW_ACTIVITY: said("view activity"),
+    Operation.PUSH: said("push"),
+    Operation.START_SCAN: said("start scan"),
+    Operation.DELETE_TAGS: said("delete tags"),
+    Operation.EDIT_DESCRIPTION: said("edit description"),
+    Operation.CONFIGURE: said("configure"),
+    Operation.VIEW_ACCESS: said("view access"),
+    Operation.MANAGE_ACCESS: said("manage access"),
+    Operation.MANAGE_POLICIES: said("manage policies"),
+    Operation.VIEW_ALL_ACTIVITY: said("view all activity"),
+    Operation.DELETE_REPOSITORY: said("delete repository"),
+}
+
+_NAMESPACE_OPERATION_WORDS: Final[Mapping[NamespaceOperation, Message]] = {
+    NamespaceOperation.VIEW_MEMBERS: said("view members"),
+    NamespaceOperation.CREATE_REPOSITORY: said("create repository"),
+    NamespaceOperation.MANAGE_NAMESPACE_ACCESS: said("manage namespace access"),
+    NamespaceOperation.MANAGE_NAMESPACE_WEBHOOKS: said("manage namespace webhooks"),
+    NamespaceOperation.MANAGE_ROBOTS: said("manage robots"),
+    NamespaceOperation.MANAGE_TEAMS: said("manage teams"),
+    NamespaceOperation.MANAGE_MEMBERS: said("manage members"),
+}
 
 LEAST_LEVEL: Final[dict[Operation, Level]] = {
     Operation.VIEW: Level.READ_ONLY,

@@ -7,6 +7,7 @@
 | `organizations` | members |
 | `teams` | teams and their members |
 | `public_keys` | public keys |
+| `sessions` | one's own sessions in browsers; below `/api/v0` |
 """
 
 from collections.abc import Callable

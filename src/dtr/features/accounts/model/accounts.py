@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from dtr.core.errors import Conflict, Denied, Invalid, NotFound
+from dtr.core.messages import said
 from dtr.core.principal import Principal
 from dtr.oci.errors import NameInvalid
 from dtr.oci.names import RepositoryName
@@ -200,6 +201,7 @@ class AccountFilter(StrEnum):
     ADMINS = "admins"
     NON_ADMINS = "non-admins"
     """Users who do not administer the registry."""
+    AUDITORS = "auditors"
     ACTIVE_USERS = "active-users"
     INACTIVE_USERS = "inactive-users"
 
@@ -266,7 +268,9 @@ _CHANGES: Final = {
 def bulk_changes(op: str, value: object) -> AccountChanges | None:
     """Return the changes that a bulk operation stands for; None for deletion. Raises Invalid if there is none such."""
     if op not in list(BulkOperation):
-        raise Invalid(f"an operation is one of {', '.join(BulkOperation)}", given=op[:100])
+        raise Invalid(
+            said("an operation is one of %(known)s", known=", ".join(BulkOperation)), given=op[:100]
+        )
     operation = BulkOperation(op)
     if operation is BulkOperation.DELETE:
         return None
@@ -295,18 +299,26 @@ def check_new_name(name: str) -> None:
     """Raise Invalid if no new account may have this name."""
     if not is_account_name(name) or is_id(name):
         raise Invalid(
-            f"an account's name has 1 to {MAX_NAME_LENGTH} lower-case letters and digits, with single dots,"
-            " one or two underscores, or dashes inside, and is no UUID",
+            said(
+                "an account's name has 1 to %(count)s lower-case letters and digits, with single dots,"
+                " one or two underscores, or dashes inside, and is no UUID",
+                count=MAX_NAME_LENGTH,
+            ),
             given=name[:MAX_NAME_LENGTH],
         )
     if name in RESERVED_NAMES:
-        raise Invalid(f"the name {name} is reserved", given=name)
+        raise Invalid(said("the name %(name)s is reserved", name=name), given=name)
 
 
 def check_text(text: str, what: str, longest: int) -> None:
-    """Raise Invalid unless the text is one printable line of at most `longest` characters; empty is fine."""
+    """Raise Invalid unless the text is one printable line of at most `longest` characters; empty is fine.
+
+    `what` is what the text is, with its article, said to people.
+    """
     if len(text) > longest or not text.isprintable():
-        raise Invalid(f"{what} is one line of at most {longest} printable characters")
+        raise Invalid(
+            said("%(what)s is one line of at most %(count)s printable characters", what=what, count=longest)
+        )
 
 
 def check_org_ranks(ranks: Iterable[tuple[str, bool]]) -> None:
@@ -314,22 +326,24 @@ def check_org_ranks(ranks: Iterable[tuple[str, bool]]) -> None:
     meant = {"isActive": True, "isAdmin": False, "isAuditor": False}
     wrong = [name for name, value in ranks if value is not meant[name]]
     if wrong:
-        raise Invalid(f"an organization cannot have {', '.join(wrong)} changed", given=wrong)
+        raise Invalid(
+            said("an organization cannot have %(fields)s changed", fields=", ".join(wrong)), given=wrong
+        )
 
 
 def no_such_account(ref: str) -> NoSuchAccount:
     """Return the error for an account that does not exist, the same wherever it is missed."""
-    return NoSuchAccount(f"there is no account {_shown(ref)}", name=_shown(ref))
+    return NoSuchAccount(said("there is no account %(name)s", name=_shown(ref)), name=_shown(ref))
 
 
 def no_such_user(ref: str) -> NoSuchUser:
     """Return the error for a user who does not exist."""
-    return NoSuchUser(f"there is no user {_shown(ref)}", name=_shown(ref))
+    return NoSuchUser(said("there is no user %(name)s", name=_shown(ref)), name=_shown(ref))
 
 
 def no_such_organization(ref: str) -> NoSuchAccount:
     """Return the error for an organization that does not exist."""
-    return NoSuchAccount(f"there is no organization {_shown(ref)}", name=_shown(ref))
+    return NoSuchAccount(said("there is no organization %(name)s", name=_shown(ref)), name=_shown(ref))
 
 
 def _shown(ref: str) -> str:

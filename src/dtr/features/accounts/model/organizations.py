@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from dtr.core.errors import Conflict, Invalid, NotFound
+from dtr.core.messages import said
 from dtr.features.access.model import NamespaceRank
 from dtr.features.accounts.model.accounts import Account, is_id
 
@@ -113,8 +114,11 @@ def team_name(text: str) -> str:
         or is_id(name)
     ):
         raise Invalid(
-            f"a team's name has 1 to {MAX_TEAM_NAME_LENGTH} letters and digits, with dots, underscores and dashes"
-            " inside, and is no UUID",
+            said(
+                "a team's name has 1 to %(count)s letters and digits, with dots, underscores and dashes inside,"
+                " and is no UUID",
+                count=MAX_TEAM_NAME_LENGTH,
+            ),
             given=text[:MAX_TEAM_NAME_LENGTH],
         )
     return name
@@ -123,4 +127,4 @@ def team_name(text: str) -> str:
 def no_such_team(ref: str) -> NoSuchTeam:
     """Return the error for a team that does not exist, the same wherever it is missed."""
     shown = ascii(ref[:MAX_TEAM_NAME_LENGTH])[1:-1]
-    return NoSuchTeam(f"there is no team {shown} in the organization", name=shown)
+    return NoSuchTeam(said("there is no team %(name)s in the organization", name=shown), name=shown)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dtr.core.errors import Denied, Unauthorized
+from dtr.core.messages import said
 from dtr.core.principal import Caller, Principal, PrincipalKind
 from dtr.features.access.model import NamespaceOperation, decide_namespace, may_administer
 from dtr.features.accounts.model.accounts import (
@@ -111,7 +112,15 @@ def may(tx: Transaction, principal: Principal, org: Account, operation: Namespac
 def require(tx: Transaction, principal: Principal, org: Account, operation: NamespaceOperation) -> None:
     """Raise Denied unless the caller may do something in an organization."""
     if not may(tx, principal, org, operation):
-        raise Denied(f"{principal.name} may not {operation.replace('-', ' ')} of {org.name}", name=org.name)
+        raise Denied(
+            said(
+                "%(who)s may not %(operation)s of %(organization)s",
+                who=principal.name,
+                operation=operation.words,
+                organization=org.name,
+            ),
+            name=org.name,
+        )
 
 
 def require_team(

@@ -1,6 +1,7 @@
 """Who belongs to an organization."""
 
 from dtr.core.errors import Denied
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import NamespaceOperation, may_administer, may_audit
@@ -26,15 +27,15 @@ class Organizations:
         self._room = room
 
     async def members(
-        self, caller: Caller, org_ref: str, wanted: MemberFilter, page: ListPage
+        self, caller: Caller, org_ref: str, wanted: MemberFilter, page: ListPage, *, contains: str = ""
     ) -> Page[Member]:
-        """Return a page of an organization's members, for its members."""
+        """Return a page of an organization's members, for its members; with `contains` in a name, if given."""
 
         def read(tx: Transaction) -> Page[Member]:
             principal = guard.user_of(tx, caller)
             org = guard.find_organization(tx, org_ref)
             guard.require(tx, principal, org, NamespaceOperation.VIEW_MEMBERS)
-            return store.list_members(tx, org.id, wanted, page)
+            return store.list_members(tx, org.id, wanted, page, contains)
 
         return await self._room.database.read(read)
 
@@ -48,7 +49,10 @@ class Organizations:
             user = guard.find_user(tx, user_ref)
             rank = store.find_rank(tx, org.id, user.id)
             if rank is None:
-                raise NoSuchMember(f"{user.name} is no member of {org.name}", name=user.name)
+                raise NoSuchMember(
+                    said("%(name)s is no member of %(organization)s", name=user.name, organization=org.name),
+                    name=user.name,
+                )
             return Member(user, rank)
 
         return await self._room.database.read(read)
@@ -60,7 +64,14 @@ class Organizations:
             principal = guard.user_of(tx, caller)
             user = guard.find_user(tx, user_ref)
             if user.id != principal.account_id and not may_audit(principal):
-                raise Denied(f"{principal.name} may not see the organizations of {user.name}", name=user.name)
+                raise Denied(
+                    said(
+                        "%(who)s may not see the organizations of %(name)s",
+                        who=principal.name,
+                        name=user.name,
+                    ),
+                    name=user.name,
+                )
             return store.list_organizations(tx, user.id, page)
 
         return await self._room.database.read(read)
@@ -116,4 +127,7 @@ class Organizations:
 def _keep_an_owner(tx: Transaction, principal: Principal, org: Account, user: Account) -> None:
     """Raise LastOwner if `user` is the last owner who can log in. An administrator of the registry may go on."""
     if not may_administer(principal) and not store.has_other_owner(tx, org.id, user.id):
-        raise LastOwner(f"{user.name} is the last owner of {org.name}", name=org.name)
+        raise LastOwner(
+            said("%(name)s is the last owner of %(organization)s", name=user.name, organization=org.name),
+            name=org.name,
+        )

@@ -1,6 +1,7 @@
 """Public keys of users."""
 
 from dtr.core.errors import Denied
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller
 from dtr.features.access.model import may_administer
@@ -57,10 +58,10 @@ class PublicKeys:
             if user is None:
                 raise no_such_user(user_ref)
             if store.count(tx, user.id) >= MAX_KEYS:
-                raise TooManyPublicKeys(f"an account has at most {MAX_KEYS} public keys")
+                raise TooManyPublicKeys(said("an account has at most %(count)s public keys", count=MAX_KEYS))
             key = PublicKey(key_id, user.id, label, public_key, certificates, self._room.clock.now())
             if not store.insert(tx, key):
-                raise PublicKeyExists(f"{user.name} has this public key already", id=key_id)
+                raise PublicKeyExists(said("%(name)s has this public key already", name=user.name), id=key_id)
             self._room.announce(tx, events.public_key_added(caller, user, key))
             return key
 
@@ -100,12 +101,15 @@ def _writable(tx: Transaction, caller: Caller, user_ref: str) -> Account:
     principal = guard.user_of(tx, caller)
     user = guard.find_user(tx, user_ref)
     if user.id != principal.account_id and not may_administer(principal):
-        raise Denied(f"{principal.name} may not change the keys of {user.name}", name=user.name)
+        raise Denied(
+            said("%(who)s may not change the keys of %(name)s", who=principal.name, name=user.name),
+            name=user.name,
+        )
     return user
 
 
 def _find(tx: Transaction, user: Account, key_id: str) -> PublicKey:
     key = store.find(tx, user.id, key_id)
     if key is None:
-        raise NoSuchPublicKey(f"{user.name} has no such public key", name=user.name)
+        raise NoSuchPublicKey(said("%(name)s has no such public key", name=user.name), name=user.name)
     return key

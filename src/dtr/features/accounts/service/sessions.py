@@ -2,13 +2,16 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from dtr.core.clock import Clock
-from dtr.core.errors import Denied, NotFound, Unauthorized
+from dtr.core.clock import Clock, to_micros
+from dtr.core.errors import Denied, Invalid, NotFound, Unauthorized
 from dtr.core.ids import new_secret
+from dtr.core.messages import said
+from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import may_administer, may_audit
 from dtr.features.accounts import events
@@ -24,6 +27,9 @@ SESSION_PREFIX: Final = "dtr_session_"
 
 MAX_TOKEN_LENGTH: Final = 128
 """No token of ours is longer; a longer one is not looked up."""
+
+MICROS_DIGITS: Final = 19
+"""A moment in microseconds has no more digits."""
 
 TOUCH_STEP: Final = timedelta(minutes=1)
 """How exactly the last use of a session is recorded: a write for every use would be too many."""
@@ -142,6 +148,10 @@ class Sessions:
 
         return await self._database.read(read)
 
+    async def list_page(self, caller: Caller, page: ListPage) -> Page[SessionRow]:
+        """Return a page of the caller's own sessions, the newest first. Raises Denied, and Invalid for a bad page."""
+        return _part(await self.list(caller), page)
+
     async def end_by_id(self, caller: Caller, session_id: str, owner: str = "") -> None:
         """End one of the caller's own sessions, or as an administrator one of `owner`. Raises Denied or NotFound."""
         now = self._clock.now()
@@ -164,14 +174,17 @@ class Sessions:
         if matches and not trouble:
             return
         reason = trouble or (
-            "the header X-Csrf-Token is wrong" if given else "the header X-Csrf-Token is missing"
+            said("the header X-Csrf-Token is wrong") if given else said("the header X-Csrf-Token is missing")
         )
         now = self._clock.now()
         await self._database.write(
             lambda tx: self._announce(tx, events.csrf_refused(caller, session.id, reason, now))
         )
         raise CsrfTokenInvalid(
-            f"{reason}: a change in a session must come from a page of the registry itself"
+            said(
+                "%(reason)s: a change in a session must come from a page of the registry itself",
+                reason=reason,
+            )
         )
 
     def _end(self, tx: Transaction, token_hash: str, caller: Caller, now: datetime) -> bool:
@@ -204,3 +217,20 @@ def _is_possible(token: str) -> bool:
 def _hash(token: str) -> str:
     """Return what is stored of a token. It is random, so that a fast hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _part(sessions: Sequence[SessionRow], page: ListPage) -> Page[SessionRow]:
+    """Return a page of all sessions of an account: a setting keeps them few enough to be read at once."""
+    start = _place_of(page.start) if page.start else None
+    rest = [each for each in sessions if start is None or (-to_micros(each.created_at), each.id) >= start]
+    following = rest[page.size : page.size + 1]
+    next_start = f"{to_micros(following[0].created_at)}-{following[0].id}" if following else None
+    return Page(rest[: page.size], next_start, len(sessions))
+
+
+def _place_of(start: str) -> tuple[int, str]:
+    """Read the start of a page: the moment in microseconds at which a session began, and its id. Raises Invalid."""
+    micros, _, session_id = start.partition("-")
+    if not (micros.isascii() and micros.isdigit() and len(micros) <= MICROS_DIGITS):
+        raise Invalid("no page of this list starts there", given=ascii(start[:100]))
+    return -int(micros), session_id

@@ -1,6 +1,7 @@
 """Teams of organizations, and who is in them."""
 
 from dtr.core.ids import new_id
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import NamespaceOperation
@@ -51,7 +52,10 @@ class Teams:
             org = _visible_organization(tx, caller, org_ref)
             user = guard.find_user(tx, user_ref)
             if organizations.find_rank(tx, org.id, user.id) is None:
-                raise NoSuchMember(f"{user.name} is no member of {org.name}", name=user.name)
+                raise NoSuchMember(
+                    said("%(name)s is no member of %(organization)s", name=user.name, organization=org.name),
+                    name=user.name,
+                )
             return store.list_teams_of(tx, org.id, user.id, page)
 
         return await self._room.database.read(read)
@@ -64,7 +68,7 @@ class Teams:
 
     async def create(self, caller: Caller, org_ref: str, name: str, description: str = "") -> Team:
         """Make a team. Raises Invalid, and TeamExists for a taken name."""
-        check_text(description, "a description", MAX_DESCRIPTION_LENGTH)
+        check_text(description, said("a description"), MAX_DESCRIPTION_LENGTH)
 
         def write(tx: Transaction) -> Team:
             org = guard.lock_organization(tx, org_ref)
@@ -79,7 +83,7 @@ class Teams:
 
     async def change(self, caller: Caller, org_ref: str, team_ref: str, changes: TeamChanges) -> Team:
         """Change a team, as an owner or one of the team's admins. Raises Invalid, and TeamExists for a taken name."""
-        check_text(changes.description or "", "a description", MAX_DESCRIPTION_LENGTH)
+        check_text(changes.description or "", said("a description"), MAX_DESCRIPTION_LENGTH)
 
         def write(tx: Transaction) -> Team:
             org = guard.lock_organization(tx, org_ref)
@@ -110,14 +114,21 @@ class Teams:
 
         await self._room.database.write(write)
 
-    async def members(
-        self, caller: Caller, org_ref: str, team_ref: str, wanted: MemberFilter, page: ListPage
+    async def members(  # noqa: PLR0913 - whose, which, and how much of it
+        self,
+        caller: Caller,
+        org_ref: str,
+        team_ref: str,
+        wanted: MemberFilter,
+        page: ListPage,
+        *,
+        contains: str = "",
     ) -> Page[Member]:
-        """Return a page of a team's members, for members of its organization."""
+        """Return a page of a team's members, for members of its organization; with `contains` in a name, if given."""
 
         def read(tx: Transaction) -> Page[Member]:
             team = guard.find_team(tx, _visible_organization(tx, caller, org_ref), team_ref)
-            return store.list_members(tx, team.id, wanted, page)
+            return store.list_members(tx, team.id, wanted, page, contains)
 
         return await self._room.database.read(read)
 
@@ -129,7 +140,10 @@ class Teams:
             user = guard.find_user(tx, user_ref)
             rank = store.find_rank(tx, team.id, user.id)
             if rank is None:
-                raise NoSuchMember(f"{user.name} is no member of the team {team.name}", name=user.name)
+                raise NoSuchMember(
+                    said("%(name)s is no member of the team %(team)s", name=user.name, team=team.name),
+                    name=user.name,
+                )
             return Member(user, rank)
 
         return await self._room.database.read(read)
@@ -198,4 +212,9 @@ def _visible_team(tx: Transaction, principal: Principal, org: Account, team_ref:
 
 
 def _exists(org: Account, name: str) -> TeamExists:
-    return TeamExists(f"the organization {org.name} has a team {name} already", name=name)
+    return TeamExists(
+        said(
+            "the organization %(organization)s has a team %(name)s already", organization=org.name, name=name
+        ),
+        name=name,
+    )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dtr.core.errors import Conflict, Denied, Invalid, NotFound, RegistryError, Unauthorized
 from dtr.core.ids import new_id
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import OPERATOR, Caller, Principal
 from dtr.features.access.model import NamespaceOperation, may_administer
@@ -76,7 +77,7 @@ class Users:
 
     async def list_page(self, caller: Caller, query: AccountQuery, page: ListPage) -> AccountList:
         """Return a page of accounts. Raises Invalid for a malformed query, Unauthorized, Denied."""
-        check_text(query.contains, "what names should contain", MAX_FULL_NAME_LENGTH)
+        check_text(query.contains, said("what names should contain"), MAX_FULL_NAME_LENGTH)
 
         def read(tx: Transaction) -> AccountList:
             guard.user_of(tx, caller)
@@ -100,14 +101,16 @@ class Users:
         """Make an account. Raises Denied, Invalid if something is not allowed, and AccountExists for a taken name."""
         guard.require_admin(caller.principal)  # before a slow hash; again where it counts
         check_new_name(new.name)
-        check_text(new.full_name, "a full name", MAX_FULL_NAME_LENGTH)
+        check_text(new.full_name, said("a full name"), MAX_FULL_NAME_LENGTH)
         password_hash = await self._new_hash(new)
         account = _account(new, self._room.clock.now())
 
         def write(tx: Transaction) -> None:
             guard.admin_of(tx, caller)
             if not store.insert(tx, account, password_hash):
-                raise AccountExists(f"there is already an account {new.name}", name=new.name)
+                raise AccountExists(
+                    said("there is already an account %(name)s", name=new.name), name=new.name
+                )
             self._room.announce(tx, events.account_created(caller, account))
 
         await self._room.database.write(write)
@@ -146,7 +149,7 @@ class Users:
 
         Users may change their own full name, owners that of their organization; the rest is for administrators.
         """
-        check_text(changes.full_name or "", "a full name", MAX_FULL_NAME_LENGTH)
+        check_text(changes.full_name or "", said("a full name"), MAX_FULL_NAME_LENGTH)
 
         def write(tx: Transaction) -> tuple[Account, AccountCounts]:
             admins = store.lock_admins(tx) if False in changes.ranks.values() else set()
@@ -167,7 +170,9 @@ class Users:
     ) -> list[tuple[BulkItem, RegistryError | None]]:
         """Do many changes, each by itself; return what went wrong with each. Raises Denied, Invalid for too many."""
         if len(items) > MAX_OPERATIONS:
-            raise Invalid(f"one request holds at most {MAX_OPERATIONS} operations", given=len(items))
+            raise Invalid(
+                said("one request holds at most %(count)s operations", count=MAX_OPERATIONS), given=len(items)
+            )
         await self._room.database.read(lambda tx: guard.admin_of(tx, caller))
         return [(item, await self._attempt(caller, item)) for item in items]
 
@@ -252,12 +257,20 @@ class Users:
         if may_administer(principal):
             return
         if changes.ranks:
-            raise Denied(f"only administrators of the registry may change {', '.join(changes.ranks)}")
+            raise Denied(
+                said(
+                    "only administrators of the registry may change %(fields)s",
+                    fields=", ".join(changes.ranks),
+                )
+            )
         is_own = account.id == principal.account_id
         if not is_own and not (
             account.is_org and guard.may(tx, principal, account, NamespaceOperation.MANAGE_MEMBERS)
         ):
-            raise Denied(f"{principal.name} may not change the account {account.name}", name=account.name)
+            raise Denied(
+                said("%(who)s may not change the account %(name)s", who=principal.name, name=account.name),
+                name=account.name,
+            )
 
     def _apply(self, tx: Transaction, caller: Caller, before: Account, changes: AccountChanges) -> Account:
         after = store.change(tx, before.id, changes)
@@ -306,7 +319,10 @@ def _lock(tx: Transaction, ref: str) -> Account:
 
 def _keep_an_admin(account: Account, admins: set[str], *, ends_admin: bool) -> None:
     if ends_admin and admins == {account.id}:
-        raise LastAdmin(f"{account.name} is the last active administrator of the registry", name=account.name)
+        raise LastAdmin(
+            said("%(name)s is the last active administrator of the registry", name=account.name),
+            name=account.name,
+        )
 
 
 def _whose_password(tx: Transaction, caller: Caller, ref: str) -> tuple[Account, bool]:

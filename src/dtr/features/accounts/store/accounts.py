@@ -89,6 +89,7 @@ CONDITIONS: Final[Mapping[AccountFilter, str]] = {
     AccountFilter.ORGANIZATIONS: "is_org = TRUE",
     AccountFilter.ADMINS: "is_org = FALSE AND is_admin = TRUE",
     AccountFilter.NON_ADMINS: "is_org = FALSE AND is_admin = FALSE",
+    AccountFilter.AUDITORS: "is_org = FALSE AND is_auditor = TRUE",
     AccountFilter.ACTIVE_USERS: "is_org = FALSE AND is_active = TRUE",
     AccountFilter.INACTIVE_USERS: "is_org = FALSE AND is_active = FALSE",
 }

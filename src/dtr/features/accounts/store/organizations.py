@@ -17,21 +17,53 @@ FIND_RANK = text(
     "SELECT is_admin FROM organization_member WHERE org_id = :org_id AND account_id = :account_id"
 )
 
-# A page reads the members of one organization (first column of the primary key) and sorts them by name: its cost
-# depends on the size of the organization, not of the registry. CROSS JOIN keeps SQLite from reading all accounts.
-LIST_MEMBERS = text("""
-SELECT a.*, m.is_admin AS is_member_admin
-  FROM organization_member m CROSS JOIN account a
- WHERE m.org_id = :org_id AND a.id = m.account_id AND a.name >= :start
-   AND m.is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), m.is_admin)
- ORDER BY a.name
- LIMIT :limit
-""")
+ANYBODY: Final = "%"
+"""The pattern of all names."""
 
-COUNT_MEMBERS = text("""
-SELECT COUNT(*) FROM organization_member
- WHERE org_id = :org_id AND is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), is_admin)
-""")
+OF_MEMBERS: Final = r"""
+  FROM {table} m CROSS JOIN account a
+ WHERE m.{group} = :group_id AND a.id = m.account_id
+   AND m.is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), m.is_admin)
+   AND (CAST(:pattern AS TEXT) = '%'
+        OR LOWER(a.name) LIKE :pattern ESCAPE '\' OR LOWER(a.full_name) LIKE :pattern ESCAPE '\')
+"""
+
+
+class MemberLists:
+    """The members of organizations, or of teams.
+
+    A page reads the members of one group (the first column of the primary key) and sorts them by name: its cost depends
+    on the size of the group, not of the registry. CROSS JOIN keeps SQLite from reading all accounts.
+    """
+
+    def __init__(self, table: str, group: str) -> None:
+        """Take the table and its column that names the group."""
+        matching = OF_MEMBERS.format(table=table, group=group)
+        self.list = text(f"""
+            SELECT a.*, m.is_admin AS is_member_admin {matching} AND a.name >= :start ORDER BY a.name LIMIT :limit
+        """)
+        self.count = text(f"""
+            SELECT COUNT(*) FROM {table}
+             WHERE {group} = :group_id AND is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), is_admin)
+        """)  # noqa: S608 - constants
+        self.count_matching = text(f"SELECT COUNT(*) {matching}")
+
+    def page(
+        self, tx: Transaction, group_id: str, wanted: MemberFilter, page: ListPage, contains: str
+    ) -> Page[Member]:
+        """Return a page of a group's members, by name; with `contains` in a name, if given."""
+        parameters = {
+            "group_id": group_id,
+            "is_admin": RANK_OF_FILTER[wanted],
+            "pattern": pattern_of(contains) if contains else ANYBODY,
+        }
+        rows = tx.execute(self.list, {**parameters, "start": page.start, "limit": page.size + 1}).all()
+        count = self.count_matching if contains else self.count
+        total = tx.execute(count, parameters).scalar_one() if page.with_count else None
+        return Page([member_of(row) for row in rows[: page.size]], next_name(rows, page), total)
+
+
+MEMBERS: Final = MemberLists("organization_member", "org_id")
 
 # Index: organization_member(account_id). What the pattern does not let through is read and dropped.
 LIST_ORGANIZATIONS = text(r"""
@@ -102,12 +134,11 @@ def find_ranks(tx: Transaction, org_ids: Iterable[str], account_id: str | None) 
     return {row.org_id: bool(row.is_admin) for row in rows}
 
 
-def list_members(tx: Transaction, org_id: str, wanted: MemberFilter, page: ListPage) -> Page[Member]:
-    """Return a page of an organization's members, by name."""
-    parameters = {"org_id": org_id, "is_admin": RANK_OF_FILTER[wanted]}
-    rows = tx.execute(LIST_MEMBERS, {**parameters, "start": page.start, "limit": page.size + 1}).all()
-    total = tx.execute(COUNT_MEMBERS, parameters).scalar_one() if page.with_count else None
-    return Page([member_of(row) for row in rows[: page.size]], next_name(rows, page), total)
+def list_members(
+    tx: Transaction, org_id: str, wanted: MemberFilter, page: ListPage, contains: str = ""
+) -> Page[Member]:
+    """Return a page of an organization's members, by name; with `contains` in a name, if given."""
+    return MEMBERS.page(tx, org_id, wanted, page, contains)
 
 
 def list_organizations(

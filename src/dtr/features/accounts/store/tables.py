@@ -33,10 +33,12 @@ account_table: Final = Table(
     # One for each filter of lists, in both orders; the order by name alone has the unique index.
     Index(None, "is_org", "name"),
     Index(None, "is_org", "is_admin", "name"),
+    Index(None, "is_org", "is_auditor", "name"),
     Index(None, "is_org", "is_active", "name"),
     Index(None, "full_name", "name"),
     Index(None, "is_org", "full_name", "name"),
     Index(None, "is_org", "is_admin", "full_name", "name"),
+    Index(None, "is_org", "is_auditor", "full_name", "name"),
     Index(None, "is_org", "is_active", "full_name", "name"),
 )
 """Users and organizations share one space of names. Nothing matches the empty password hash of an organization."""

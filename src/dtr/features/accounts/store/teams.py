@@ -1,7 +1,7 @@
 """The rows of teams and their members."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, text
 
@@ -9,7 +9,7 @@ from dtr.core.clock import from_micros, to_micros
 from dtr.core.paging import ListPage, Page
 from dtr.features.accounts.model.accounts import is_id
 from dtr.features.accounts.model.organizations import Member, MemberFilter, Team, TeamChanges, TeamMembership
-from dtr.features.accounts.store.organizations import RANK_OF_FILTER, member_of, next_name
+from dtr.features.accounts.store.organizations import MemberLists, next_name
 from dtr.plumbing.db import Transaction
 
 # One row by primary key, or by the unique index on org_id and name.
@@ -53,20 +53,7 @@ DELETE = text("DELETE FROM team WHERE id = :id")
 
 FIND_RANK = text("SELECT is_admin FROM team_member WHERE team_id = :team_id AND account_id = :account_id")
 
-# Reads the members of one team and sorts them by name; see LIST_MEMBERS of organizations.
-LIST_MEMBERS = text("""
-SELECT a.*, m.is_admin AS is_member_admin
-  FROM team_member m CROSS JOIN account a
- WHERE m.team_id = :team_id AND a.id = m.account_id AND a.name >= :start
-   AND m.is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), m.is_admin)
- ORDER BY a.name
- LIMIT :limit
-""")
-
-COUNT_MEMBERS = text("""
-SELECT COUNT(*) FROM team_member
- WHERE team_id = :team_id AND is_admin = COALESCE(CAST(:is_admin AS BOOLEAN), is_admin)
-""")
+MEMBERS: Final = MemberLists("team_member", "team_id")
 
 LIST_MEMBER_IDS = text("SELECT account_id FROM team_member WHERE team_id = :team_id")
 
@@ -146,12 +133,11 @@ def find_rank(tx: Transaction, team_id: str, account_id: str | None) -> bool | N
     return None if is_admin is None else bool(is_admin)
 
 
-def list_members(tx: Transaction, team_id: str, wanted: MemberFilter, page: ListPage) -> Page[Member]:
-    """Return a page of a team's members, by name."""
-    parameters = {"team_id": team_id, "is_admin": RANK_OF_FILTER[wanted]}
-    rows = tx.execute(LIST_MEMBERS, {**parameters, "start": page.start, "limit": page.size + 1}).all()
-    total = tx.execute(COUNT_MEMBERS, parameters).scalar_one() if page.with_count else None
-    return Page([member_of(row) for row in rows[: page.size]], next_name(rows, page), total)
+def list_members(
+    tx: Transaction, team_id: str, wanted: MemberFilter, page: ListPage, contains: str = ""
+) -> Page[Member]:
+    """Return a page of a team's members, by name; with `contains` in a name, if given."""
+    return MEMBERS.page(tx, team_id, wanted, page, contains)
 
 
 def list_member_ids(tx: Transaction, team_id: str) -> list[str]:

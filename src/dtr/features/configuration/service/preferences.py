@@ -1,7 +1,7 @@
 """What users set for themselves."""
 
 from dtr.core.errors import Denied
-from dtr.core.principal import Caller
+from dtr.core.principal import Caller, PrincipalKind
 from dtr.features.access.model import may_administer
 from dtr.features.configuration.model import NoSuchUser, check_content_cache
 from dtr.features.configuration.store import preferences as store
@@ -26,6 +26,17 @@ class Preferences:
         await self._database.write(
             lambda tx: store.set_content_cache(tx, _require_user(tx, caller, name_or_id), content_cache_id)
         )
+
+    async def language(self, account_id: str) -> str:
+        """Return the code of the language that a user reads pages in; empty if none was chosen."""
+        return await self._database.read(lambda tx: store.language(tx, account_id))
+
+    async def set_language(self, caller: Caller, code: str) -> None:
+        """Set the language that the caller reads pages in. Does nothing for those without an account of their own."""
+        principal = caller.principal
+        account_id = principal.account_id
+        if account_id and principal.kind is PrincipalKind.USER and not principal.is_limited:
+            await self._database.write(lambda tx: store.set_language(tx, account_id, code))
 
 
 def _require_user(tx: Transaction, caller: Caller, name_or_id: str) -> str:

@@ -127,6 +127,8 @@ def _concerning(tx: Transaction, principal: Principal, wanted: EventFilter) -> l
         return store.everywhere(wanted)
     account_id = principal.account_id or ""
     own = store.of_actor(account_id, wanted) if wanted.actor_id in ("", account_id) else []
+    if wanted.actor_id == account_id:
+        return own
     looked_after = namespaces.looked_after(tx, principal)
     return [*own, *(each for name in looked_after for each in store.in_namespace(name, wanted))]
 

@@ -11,6 +11,7 @@ import structlog
 from dtr.core.clock import Clock, to_micros
 from dtr.core.errors import Denied, Unauthorized
 from dtr.core.facts import Fact
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import may_audit
@@ -151,7 +152,7 @@ class Audit:
             problem = problem or self._key.problem_of_entry(entry, before.position + 1, before.hash)
         return ChainState(
             head,
-            "" if problem is None else f"{problem.kind} at {problem.position}: {problem.explanation}",
+            "" if problem is None else problem.sentence(),
         )
 
     async def look_after(self) -> None:
@@ -198,7 +199,9 @@ class Audit:
                 break
             problem = self._key.problem_of_entry(entry, position, previous)
             if problem is None and checkpoints.get(position, entry.hash) != entry.hash:
-                problem = ChainProblem(position, "changed", "the checkpoint in the log has another hash")
+                problem = ChainProblem(
+                    position, said("changed"), said("the checkpoint in the log has another hash")
+                )
             if problem is not None:
                 return Report(position - head.first_position, head, problem)
             position, previous = position + 1, entry.hash
@@ -210,15 +213,23 @@ class Audit:
     ) -> ChainProblem | None:
         """Return what is wrong with the end of the chain, if nothing is with the entries before `position`."""
         if position <= head.last_position:
-            return ChainProblem(position, "truncated", f"the chain went on up to {head.last_position}")
+            return ChainProblem(
+                position,
+                said("truncated"),
+                said("the chain went on up to %(position)s", position=head.last_position),
+            )
         if previous != head.last_hash:
-            return ChainProblem(head.last_position, "head", "the last entry is not the one that was sealed")
+            return ChainProblem(
+                head.last_position, said("head"), said("the last entry is not the one that was sealed")
+            )
         beyond = await self._database.read(store.first_beyond_head)
         if beyond is not None:
-            return ChainProblem(beyond, "inserted", "the entry was not written by the registry")
+            return ChainProblem(beyond, said("inserted"), said("the entry was not written by the registry"))
         known = max(checkpoints, default=0)
         if known > head.last_position:
-            return ChainProblem(position, "truncated", f"the log has a checkpoint at {known}")
+            return ChainProblem(
+                position, said("truncated"), said("the log has a checkpoint at %(position)s", position=known)
+            )
         return None
 
 
@@ -236,9 +247,11 @@ def _problem_of_last(head: Head, entries: list[Entry]) -> ChainProblem | None:
         return None
     hashes = {entry.position: entry.hash for entry in entries}
     if head.last_position not in hashes:
-        return ChainProblem(head.last_position, "truncated", "the last entry is missing")
+        return ChainProblem(head.last_position, said("truncated"), said("the last entry is missing"))
     if hashes[head.last_position] != head.last_hash:
-        return ChainProblem(head.last_position, "head", "the last entry is not the one that was sealed")
+        return ChainProblem(
+            head.last_position, said("head"), said("the last entry is not the one that was sealed")
+        )
     return None
 
 

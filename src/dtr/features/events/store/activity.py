@@ -76,9 +76,12 @@ def of_actor(actor_id: str, wanted: EventFilter) -> list[Range]:
 
 
 def in_namespace(namespace: str, wanted: EventFilter) -> list[Range]:
-    """Return the ranges of what happened in a namespace. Index: event(namespace, type, published_at, id)."""
-    also = {"actor_id": wanted.actor_id} if wanted.actor_id else {}
-    return [Range({"namespace": namespace, "type": verb.value}, also) for verb in sorted(wanted.types)]
+    """Return the ranges of what happened in a namespace.
+
+    Indexes: event(namespace, type, published_at, id), and the same with actor_id.
+    """
+    actor = {"actor_id": wanted.actor_id} if wanted.actor_id else {}
+    return [Range({"namespace": namespace, **actor, "type": verb.value}) for verb in sorted(wanted.types)]
 
 
 def in_repository(repository_id: int, audiences: frozenset[Audience], wanted: EventFilter) -> list[Range]:

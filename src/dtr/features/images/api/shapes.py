@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from dtr.features.images.details import Child, Step
 from dtr.features.images.model import DeletedTag, HistoryEntry, ListedTag
+from dtr.features.images.model.details import Child, Step
 from dtr.features.images.service.shown import ShownManifest
 from dtr.features.images.service.tags import ShownTag
 from dtr.plumbing.api import Moment, Shape

@@ -5,8 +5,8 @@ from datetime import date
 from fastapi import APIRouter
 from pydantic import Field
 
+from dtr.features.images.model.usage import StorageUse
 from dtr.features.images.service.usage import StorageUsage
-from dtr.features.images.usage import StorageUse
 from dtr.plumbing.api import Moment, Shape, SignedIn, documented
 
 

@@ -5,6 +5,7 @@
 | `lists` | the tags of a repository, and those that can be brought back |
 | `single` | one tag or manifest from all sides |
 | `actions` | deletion, undelete, roll-back |
+| `storage` | what the stored blobs take |
 | `views` | what the pages show, bounded |
 | `kinds` | what manifests are |
 | `texts` | texts that clients wrote, made fit for a page |

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dtr.core.errors import Conflict, Denied, Invalid
+from dtr.core.messages import as_message, said
 from dtr.features.images.api.tags import TagInPath
 from dtr.features.images.model import TagRemoval
 from dtr.features.images.pages.lists import tags_page
@@ -18,7 +19,7 @@ from dtr.oci.digest import Digest
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.api import RepositoryInPath
 from dtr.plumbing.web.flash import Mood
-from dtr.plumbing.web.forms import FormBody
+from dtr.plumbing.web.form_body import FormBody
 from dtr.plumbing.web.lists import MAX_PAGE_SIZE
 from dtr.plumbing.web.pages import signed_in_reader
 
@@ -43,7 +44,7 @@ def _add_deletion(router: APIRouter, room: Room) -> None:
     async def delete_tags(request: Request, name: RepositoryInPath, form: FormBody) -> Response:
         wanted = list(dict.fromkeys(form.all("tag")))
         try:
-            _check(room, request, wanted)
+            _check(wanted)
             if not form.checked(CONFIRMED):
                 return await _ask_about_tags(room, request, name, wanted)
             removals = await room.tags.delete_many(signed_in_reader(request), name, wanted)
@@ -93,8 +94,7 @@ async def _ask_about_tags(
     """Show which tags would go, and ask."""
     view = await room.repositories.get(signed_in_reader(request), name)
     if not Rights.of(view).may_delete:
-        text = room.web.translate(request, "you may not delete tags of this repository")
-        raise Denied(text, name=view.repository.path)
+        raise Denied("you may not delete tags of this repository", name=view.repository.path)
     return room.web.page(request, "images/deletion.html", view=view, tags=wanted, image=None)
 
 
@@ -103,18 +103,16 @@ async def _ask_about_manifest(room: Room, request: Request, name: RepositoryName
     caller = signed_in_reader(request)
     view = await room.repositories.get(caller, name)
     if not Rights.of(view).may_delete:
-        text = room.web.translate(request, "you may not delete manifests of this repository")
-        raise Denied(text, name=view.repository.path)
+        raise Denied("you may not delete manifests of this repository", name=view.repository.path)
     image = manifest_view(await room.inspection.inspect(caller, name, digest))
     return room.web.page(request, "images/deletion.html", view=view, tags=image.tags, image=image)
 
 
-def _check(room: Room, request: Request, wanted: Sequence[str]) -> None:
-    translate = room.web.translate
+def _check(wanted: Sequence[str]) -> None:
     if not wanted:
-        raise Invalid(translate(request, "choose the tags to delete first"))
+        raise Invalid("choose the tags to delete first")
     if len(wanted) > MOST_AT_ONCE:
-        raise Invalid(translate(request, "one form deletes at most %(count)s tags", count=MOST_AT_ONCE))
+        raise Invalid(said("one form deletes at most %(count)s tags", count=MOST_AT_ONCE))
 
 
 def _deleted(room: Room, request: Request, name: RepositoryName, removals: Sequence[TagRemoval]) -> Response:
@@ -127,7 +125,7 @@ def _deleted(room: Room, request: Request, name: RepositoryName, removals: Seque
             "Deleted %(count)s of %(total)s tags: %(problem)s",
             count=len(removals) - len(problems),
             total=len(removals),
-            problem=problems[0].message,
+            problem=as_message(problems[0].message),
         )
         return room.web.send_on(request, to, text, Mood.BAD)
     if len(removals) == 1:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from dtr.features.images.details import IMAGE_CONFIGS, Child, Details
 from dtr.features.images.model import ListedManifest
+from dtr.features.images.model.details import IMAGE_CONFIGS, Child, Details
 from dtr.oci.mediatypes import DOCKER_PLUGIN_CONFIG, is_index
 
 UNKNOWN_PLATFORM: Final = "unknown"

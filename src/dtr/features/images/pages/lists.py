@@ -2,11 +2,12 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from dtr.core.errors import RegistryError
 from dtr.core.paging import ListPage
+from dtr.features.images.model import TagFilter, TagOrder
 from dtr.features.images.pages.room import TAGS, Rights, Room
 from dtr.features.images.pages.views import tag_row
 from dtr.features.repositories.pages import present_address
@@ -17,7 +18,19 @@ from dtr.plumbing.web.pages import reader_of
 
 MAX_TAG_LENGTH: Final = 128
 
+ALL_TAGS: Final = TagFilter()
+
 FIRST: Final = ListPage(size=PAGE_SIZE, with_count=True)
+
+
+def _wanted_tags(
+    q: Annotated[str, Query(max_length=MAX_TAG_LENGTH)] = "", sort: str = TagOrder.NAME
+) -> TagFilter:
+    return TagFilter(q.strip(), TagOrder.NEWEST if sort == TagOrder.NEWEST else TagOrder.NAME)
+
+
+WantedTags = Annotated[TagFilter, Depends(_wanted_tags)]
+"""The filter and the order in the address of the list."""
 
 
 def pages(room: Room) -> APIRouter:
@@ -29,10 +42,10 @@ def pages(room: Room) -> APIRouter:
         request: Request,
         name: RepositoryInPath,
         page: ShownPage,
-        q: Annotated[str, Query(max_length=MAX_TAG_LENGTH)] = "",
+        wanted: WantedTags,
         deleted: Annotated[str, Query(max_length=MAX_TAG_LENGTH)] = "",
     ) -> Response:
-        return await tags_page(room, request, name, page, text=q.strip(), deleted_from=deleted)
+        return await tags_page(room, request, name, page, wanted, deleted_from=deleted)
 
     return router
 
@@ -42,19 +55,19 @@ async def tags_page(  # noqa: PLR0913 - what one page shows
     request: Request,
     name: RepositoryName,
     page: ListPage = FIRST,
+    wanted: TagFilter = ALL_TAGS,
     *,
-    text: str = "",
     deleted_from: str = "",
     error: RegistryError | None = None,
 ) -> Response:
-    """Show the tags with `text` in their names, and the deleted ones from `deleted_from` on."""
+    """Show the wanted tags, and the deleted ones from `deleted_from` on."""
     caller = reader_of(request).caller
     view = await room.repositories.get(caller, name)
     moved = present_address(request, name, view)
     if moved is not None:
         return moved
     rights = Rights.of(view)
-    found = await room.tags.tags(caller, name, page, with_manifests=True, containing=text)
+    found = await room.tags.tags(caller, name, page, wanted, with_manifests=True)
     deleted = None
     if rights.may_see_activity:
         deleted = await room.history.deleted(caller, name, ListPage(deleted_from, PAGE_SIZE, with_count=True))
@@ -67,7 +80,7 @@ async def tags_page(  # noqa: PLR0913 - what one page shows
         found=found,
         rows=[tag_row(each) for each in found.items],
         page=page,
-        text=text,
+        wanted=wanted,
         deleted=deleted,
         deleted_from=deleted_from,
     )

@@ -6,6 +6,7 @@ import structlog
 
 from dtr.core.clock import Clock, to_micros
 from dtr.core.errors import Unavailable
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.features.images.cache import ValidatedCache
 from dtr.features.images.model import StoredBlob
@@ -211,10 +212,12 @@ def _find(tx: Transaction, name: RepositoryName, digest: Digest) -> StoredBlob:
 
 
 def _blob_unknown(name: RepositoryName, digest: Digest) -> BlobUnknown:
-    return BlobUnknown(f"{name} has no blob {digest}", digest=str(digest))
+    return BlobUnknown(said("%(name)s has no blob %(digest)s", name=name, digest=digest), digest=str(digest))
 
 
 def _damaged(blob: StoredBlob, how: str) -> Unavailable:
     """Refuse to serve wrong bytes; `dtr check --repair` takes the blob out so that pushing it again heals it."""
     log.error("blob.damaged", digest=str(blob.digest), problem=how)
-    return Unavailable(f"the stored copy of {blob.digest} is damaged", retry_after_seconds=60)
+    return Unavailable(
+        said("the stored copy of %(digest)s is damaged", digest=blob.digest), retry_after_seconds=60
+    )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import structlog
 
 from dtr.core.errors import Invalid, RegistryError, Unavailable
-from dtr.features.images.details import MAX_CONFIG_BYTES, Details, image_config_of, read_details
+from dtr.core.messages import said
+from dtr.features.images.model.details import MAX_CONFIG_BYTES, Details, image_config_of, read_details
 from dtr.features.images.store import details as store
 from dtr.features.images.store import manifests as manifest_store
 from dtr.oci.digest import Digest
@@ -99,5 +100,5 @@ class DetailsReader:
         except ObjectTooLarge:
             return None
         if Digest.of(content, digest.algorithm) != digest:
-            raise Unavailable(f"the stored copy of {digest} is damaged")
+            raise Unavailable(said("the stored copy of %(digest)s is damaged", digest=digest))
         return content

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from dtr.core.clock import Clock, to_micros
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller
 from dtr.features.access.model import Operation
@@ -155,7 +156,10 @@ class TagHistory:
         """Return the digest that a tag shall name again."""
         if digest is None:
             if exists:
-                raise TagExists(f"tag {tag} exists: name a digest of its history to move it there", tag=tag)
+                raise TagExists(
+                    said("tag %(tag)s exists: name a digest of its history to move it there", tag=tag),
+                    tag=tag,
+                )
             return self._last_digest(tx, repository, tag)
         if not exists and not self._is_known(tx, repository, tag):
             raise no_such_tag(repository.path, tag)
@@ -199,7 +203,12 @@ def _push(  # noqa: PLR0913, PLR0917 - a push from all sides
     stored = reads.resolve(tx, repository.path, digest)
     if stored is None:
         raise ManifestGone(
-            f"{repository.path} no longer has the manifest {digest}: push it again", digest=digest
+            said(
+                "%(name)s no longer has the manifest %(digest)s: push it again",
+                name=repository.path,
+                digest=digest,
+            ),
+            digest=digest,
         )
     manifest = parse_manifest(stored.content, stored.media_type)
     return ManifestPush(repository, caller, Digest.parse(digest), manifest, stored.content, (tag,), current)

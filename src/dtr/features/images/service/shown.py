@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dtr.features.images.details import Child, Details
 from dtr.features.images.model import ListedManifest
+from dtr.features.images.model.details import Child, Details
 from dtr.features.images.service.details import DetailsReader
 from dtr.features.images.store import tags as store
 from dtr.plumbing.db import Database

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dtr.core.clock import Clock
-from dtr.core.errors import RegistryError
+from dtr.core.clock import Clock, to_micros
+from dtr.core.errors import Invalid, RegistryError
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller
 from dtr.features.access.model import Operation
@@ -13,6 +13,8 @@ from dtr.features.images.model import (
     Change,
     ListedManifest,
     ListedTag,
+    TagFilter,
+    TagOrder,
     TagRemoval,
     immutable,
     no_such_manifest,
@@ -35,6 +37,14 @@ MOST_WITH_DETAILS = 1_000
 """Entries of a page that shows the details of manifests: a client that asks for more is told where to go on."""
 
 MOST_TAGS_OF_DIGEST = 1_000
+
+ALL_TAGS = TagFilter()
+
+AFTER_ALL = 2**62
+"""A moment in microseconds that comes after all others."""
+
+MOST_MOMENT_DIGITS = 18
+"""Of a moment in microseconds, for 30,000 years to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +69,20 @@ class Tags:
         caller: Caller,
         name: RepositoryName,
         page: ListPage,
+        wanted: TagFilter = ALL_TAGS,
         *,
         with_manifests: bool = False,
-        containing: str = "",
     ) -> Page[ShownTag]:
-        """Return a page of tags in byte order, with `containing` in their names, in upper or lower case.
+        """Return a page of tags, each with its manifest if that is asked for.
 
-        Raises NameUnknown.
+        Raises NameUnknown, or Invalid for a start that no page named.
         """
         size = min(page.size, MOST_WITH_DETAILS) if with_manifests else page.size
 
         def read(tx: Transaction) -> tuple[int, list[ListedTag], int | None]:
             repository = require(tx, caller.principal, name, Operation.VIEW)
-            found = store.tags_from(tx, repository.id, page.start, size + 1, containing)
-            total = store.count_tags(tx, repository.id, containing) if page.with_count else None
+            found = _tags_from(tx, repository.id, wanted, page.start, size + 1)
+            total = store.count_tags(tx, repository.id, wanted.text) if page.with_count else None
             return repository.id, found, total
 
         repository_id, found, total = await self._database.read(read)
@@ -83,7 +93,7 @@ class Tags:
                 repository_id, {each.manifest.digest: each.manifest for each in shown}
             )
         items = [ShownTag(each, manifests.get(each.manifest.digest)) for each in shown]
-        return Page(items, found[size].name if len(found) > size else None, total)
+        return Page(items, _marker(found[size], wanted.order) if len(found) > size else None, total)
 
     async def find(
         self, caller: Caller, name: RepositoryName, reference: str | Digest, *, os: str = "", arch: str = ""
@@ -182,3 +192,27 @@ def _obstacle(repository: Repository, tag: str, current: Mapping[str, str]) -> R
     if tag not in current:
         return no_such_tag(repository.path, tag)
     return immutable(tag, repository) if repository.immutable_tags else None
+
+
+def _tags_from(
+    tx: Transaction, repository_id: int, wanted: TagFilter, start: str, limit: int
+) -> list[ListedTag]:
+    """Return part of a list. Raises Invalid for a start that no page named."""
+    if wanted.order is TagOrder.NAME:
+        return store.tags_from(tx, repository_id, start, limit, wanted.text)
+    return store.newest_tags_from(tx, repository_id, _newest_start(start), limit, wanted.text)
+
+
+def _marker(tag: ListedTag, order: TagOrder) -> str:
+    """Return what names the start of the page that begins with a tag; the tag itself may be gone by then."""
+    return tag.name if order is TagOrder.NAME else f"{to_micros(tag.tagged_at)}.{tag.name}"
+
+
+def _newest_start(marker: str) -> tuple[int, str]:
+    """Return the moment and the name that a page begins with; without a marker, those before all others."""
+    if not marker:
+        return AFTER_ALL, ""
+    moment, dot, name = marker.partition(".")
+    if not (dot and moment.isascii() and moment.isdigit() and len(moment) <= MOST_MOMENT_DIGITS):
+        raise Invalid("there is no such page")
+    return int(moment), name

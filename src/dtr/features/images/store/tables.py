@@ -110,6 +110,7 @@ tag = Table(
     Column("tagged_by", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False, server_default="0"),
     Index("ix_tag_digest", "repository_id", "digest"),
+    Index("ix_tag_tagged_at", "repository_id", "tagged_at", "name"),
     ForeignKeyConstraint(
         ["repository_id", "digest"], ["manifest.repository_id", "manifest.digest"], ondelete="CASCADE"
     ),

@@ -79,7 +79,7 @@ COUNT_TAGS_CONTAINING = text(
 
 OLDEST = text(
     """
-    -- Those pushed longest ago. Sorts the tags of one repository, which are about as many as its limit allows.
+    -- Those pushed longest ago. Index: ix_tag_tagged_at.
     SELECT name, digest FROM tag
      WHERE repository_id = :repository_id AND name NOT IN :kept
      ORDER BY tagged_at, name LIMIT :limit
@@ -119,6 +119,16 @@ TAGS_CONTAINING = text(
       FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
      WHERE t.repository_id = :repository_id AND t.name >= :start AND {CONTAINING}
      ORDER BY t.name LIMIT :limit
+    """  # noqa: S608 - columns and a condition written above
+)
+
+NEWEST_TAGS = text(
+    f"""
+    -- Keyset page, pushed last first, of tags with a text in their names. Index: ix_tag_tagged_at.
+    SELECT {TAG_COLUMNS}
+      FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+     WHERE t.repository_id = :repository_id AND (t.tagged_at, t.name) <= (:at, :start) AND {CONTAINING}
+     ORDER BY t.tagged_at DESC, t.name DESC LIMIT :limit
     """  # noqa: S608 - columns and a condition written above
 )
 
@@ -244,6 +254,14 @@ def tags_from(
     if not containing:
         return [_tag(row) for row in tx.execute(TAGS_FROM, values)]
     return [_tag(row) for row in tx.execute(TAGS_CONTAINING, {**values, "like": _like(containing)})]
+
+
+def newest_tags_from(
+    tx: Transaction, repository_id: int, start: tuple[int, str], limit: int, containing: str = ""
+) -> list[ListedTag]:
+    """Return up to `limit` tags, pushed last first, from a moment (microseconds) and name on."""
+    values = {"repository_id": repository_id, "at": start[0], "start": start[1], "limit": limit}
+    return [_tag(row) for row in tx.execute(NEWEST_TAGS, {**values, "like": _like(containing)})]
 
 
 def one_tag(tx: Transaction, repository_id: int, name: str) -> ListedTag | None:

@@ -1,12 +1,14 @@
 """What the stored blobs take, repository by repository, and its course over the days."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import text
 
-from dtr.features.images.usage import Snapshot
-from dtr.plumbing.db import Transaction
+from dtr.features.images.model.usage import Snapshot
+from dtr.features.repositories.model import HeldSize
+from dtr.plumbing.db import Transaction, list_of_numbers
 
 # Reads every link twice: once by the index on digest, to see who else holds a blob, and once for the sums.
 # One row for each repository that holds anything.
@@ -27,6 +29,18 @@ SELECT r.path, r.namespace, COUNT(*) AS blobs, SUM(b.size_bytes) AS logical_byte
   JOIN repository r ON r.id = l.repository_id
  GROUP BY r.id, r.path, r.namespace
 """)
+
+# At most :most links of each repository are read, by the primary key of blob_link: nothing bounds how many it has.
+HELD = text("""
+SELECT r.id,
+       (SELECT SUM(s.size_bytes)
+          FROM (SELECT b.size_bytes FROM blob_link l JOIN blob b ON b.digest = l.digest
+                 WHERE l.repository_id = r.id LIMIT :most) s) AS size_bytes,
+       (SELECT COUNT(*)
+          FROM (SELECT 1 FROM blob_link l WHERE l.repository_id = r.id LIMIT :most + 1) s) AS links
+  FROM repository r
+ WHERE r.id IN :ids
+""").bindparams(list_of_numbers("ids"))
 
 HAS_SNAPSHOT = text("SELECT 1 FROM storage_snapshot WHERE day = :day")
 
@@ -58,6 +72,12 @@ def holdings(tx: Transaction) -> list[Holding]:
     """Return what each repository holds, in no order; without those that hold nothing."""
     # PostgreSQL gives sums as decimal numbers.
     return [Holding(row[0], row[1], *map(int, row[2:])) for row in tx.execute(BY_REPOSITORY)]
+
+
+def held_sizes(tx: Transaction, repository_ids: Sequence[int], most: int) -> dict[int, HeldSize]:
+    """Return what the blobs of each repository take, by its id; of at most `most` blobs each."""
+    rows = tx.execute(HELD, {"ids": list(repository_ids), "most": most}) if repository_ids else ()
+    return {row.id: HeldSize(int(row.size_bytes or 0), row.links > most) for row in rows}
 
 
 def has_snapshot(tx: Transaction, day: date) -> bool:

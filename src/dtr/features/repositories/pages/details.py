@@ -4,23 +4,27 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dtr.core.errors import Conflict, Denied, Invalid, RegistryError
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.features.access.model import Operation
 from dtr.features.accounts.model import NoSuchAccount
+from dtr.features.repositories.pages import reasons
 from dtr.features.repositories.pages.addresses import REPOSITORY, address_of, present_address
 from dtr.features.repositories.pages.fields import behaviour_changes, description_changes, filled
+from dtr.features.repositories.pages.kit import Kit
 from dtr.features.repositories.service import Management, Renaming, Repositories
 from dtr.features.repositories.service.explain import Explanations
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.api import RepositoryInPath
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
 from dtr.plumbing.web.pages import Web, reader_of
 
 SECTIONS = ("description", "behaviour", "rename", "delete")
 """The forms of the settings page."""
 
 
-def info_pages(repositories: Repositories, explanations: Explanations, web: Web) -> APIRouter:
+def info_pages(repositories: Repositories, explanations: Explanations, kit: Kit) -> APIRouter:
     """Return the route of the first page of a repository."""
     router = APIRouter(include_in_schema=False)
 
@@ -32,7 +36,14 @@ def info_pages(repositories: Repositories, explanations: Explanations, web: Web)
         if moved is not None:
             return moved
         explained = await explanations.explain(caller, name, None, (Operation.VIEW,))
-        return web.page(request, "repositories/info.html", view=view, reasons=explained[0].reasons)
+        held = await kit.sizes([view.repository.id])
+        return kit.web.page(
+            request,
+            "repositories/info.html",
+            view=view,
+            shown=reasons.shown(explained[0].reasons),
+            size=held[view.repository.id],
+        )
 
     return router
 
@@ -59,7 +70,7 @@ def settings_pages(
             "repositories/settings.html",
             status=200 if error is None else 400,
             error=error if section not in SECTIONS else None,
-            trouble=(section, "" if error is None else error.message),
+            trouble=(section, web.told(request, error)),
             view=view,
             form=filled(view.repository, section, form),
         )
@@ -70,6 +81,8 @@ def settings_pages(
 
     @router.post(f"{REPOSITORY}/settings")
     async def change(request: Request, name: RepositoryInPath, form: FormBody) -> Response:
+        # To the service a repository that cannot be seen is one that is deleted already: nobody is to be told so.
+        await repositories.get(reader_of(request).caller, name)
         try:
             return await forms.carry_out(request, name, form)
         except (Invalid, Conflict, NoSuchAccount) as error:
@@ -118,5 +131,5 @@ class _Forms:
 
     async def _delete(self, caller: Caller, name: RepositoryName, typed: str) -> None:
         if typed != name.path:
-            raise Invalid(f"to delete the repository, type its full name: {name.path}")
+            raise Invalid(said("to delete the repository, type its full name: %(name)s", name=name.path))
         await self._management.delete(caller, name)

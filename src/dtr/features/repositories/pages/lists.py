@@ -6,16 +6,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dtr.core.errors import Conflict, Invalid, Unauthorized
+from dtr.core.errors import Conflict, Invalid, RegistryError, Unauthorized
 from dtr.features.accounts.model import NoSuchAccount
 from dtr.features.repositories.model import RepositoryExists, RepositoryFilter, Visibility
 from dtr.features.repositories.pages.addresses import address_of
 from dtr.features.repositories.pages.fields import new_repository_settings
+from dtr.features.repositories.pages.kit import Kit
 from dtr.features.repositories.service import Management, Repositories
 from dtr.oci.errors import NameInvalid
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.api.paths import unescaped
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
 from dtr.plumbing.web.lists import ShownPage
 from dtr.plumbing.web.pages import Web, reader_of
 
@@ -23,15 +25,15 @@ MAX_FILTER_LENGTH = 255
 NEW = "/repositories/new"
 
 
-def pages(repositories: Repositories, management: Management, web: Web) -> APIRouter:
+def pages(repositories: Repositories, management: Management, kit: Kit) -> APIRouter:
     """Return the routes of this module."""
     router = APIRouter(include_in_schema=False)
-    _add_list(router, repositories, web)
-    _add_new(router, repositories, management, web)
+    _add_list(router, repositories, kit)
+    _add_new(router, repositories, management, kit.web)
     return router
 
 
-def _add_list(router: APIRouter, repositories: Repositories, web: Web) -> None:
+def _add_list(router: APIRouter, repositories: Repositories, kit: Kit) -> None:
     @router.get("/repositories")
     async def list_repositories(
         request: Request,
@@ -46,10 +48,12 @@ def _add_list(router: APIRouter, repositories: Repositories, web: Web) -> None:
             text=q.strip(),
             visibility=Visibility(visibility) if visibility in set(Visibility) else None,
         )
-        return web.page(
+        found = await repositories.list_filtered(caller, wanted, page)
+        return kit.web.page(
             request,
             "repositories/list.html",
-            found=await repositories.list_filtered(caller, wanted, page),
+            found=found,
+            sizes=await kit.sizes([view.repository.id for view in found.items]),
             wanted=wanted,
             page=page,
             creatable=await repositories.creatable_namespaces(caller),
@@ -57,18 +61,19 @@ def _add_list(router: APIRouter, repositories: Repositories, web: Web) -> None:
 
 
 def _add_new(router: APIRouter, repositories: Repositories, management: Management, web: Web) -> None:
-    async def show(request: Request, form: Form, error: Exception | None = None) -> Response:
+    async def show(request: Request, form: Form, error: RegistryError | None = None) -> Response:
         caller = reader_of(request).caller
         if caller.principal.is_anonymous:
             raise Unauthorized("sign in to make a repository")
         is_about_name = isinstance(error, RepositoryExists | NameInvalid)
+        text = web.told(request, error)
         return web.page(
             request,
             "repositories/new.html",
             status=200 if error is None else 400,
             form=form,
-            name_error=str(error) if is_about_name else "",
-            other_error="" if error is None or is_about_name else str(error),
+            name_error=text if is_about_name else "",
+            other_error="" if is_about_name else text,
             creatable=await repositories.creatable_namespaces(caller),
         )
 

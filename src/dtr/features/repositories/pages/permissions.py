@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,9 +11,10 @@ from fastapi.responses import Response
 from dtr.core.errors import Conflict, Invalid, NotFound, RegistryError
 from dtr.core.paging import ListPage
 from dtr.core.principal import Caller
-from dtr.features.access.model import Level, Operation, Reason
+from dtr.features.access.model import Level, Operation
 from dtr.features.accounts.model import NoSuchAccount
-from dtr.features.repositories.access_model import Explanation
+from dtr.features.repositories.model.access import Explanation
+from dtr.features.repositories.pages import reasons
 from dtr.features.repositories.pages.addresses import REPOSITORY, address_of, present_address
 from dtr.features.repositories.service import Repositories
 from dtr.features.repositories.service.access import RepositoryGrants
@@ -21,12 +22,14 @@ from dtr.features.repositories.service.explain import Explanations
 from dtr.features.repositories.service.granting import Granting
 from dtr.oci.names import RepositoryName
 from dtr.plumbing.api import RepositoryInPath
-from dtr.plumbing.web.forms import Form, FormBody
+from dtr.plumbing.web.form_body import FormBody
+from dtr.plumbing.web.forms import Form
 from dtr.plumbing.web.lists import MAX_START_LENGTH, PAGE_SIZE, ShownPage
 from dtr.plumbing.web.pages import Web, reader_of
 
 MAX_ACCOUNT_LENGTH = 255
 PERMISSIONS = f"{REPOSITORY}/permissions"
+FIRST_PAGE = ListPage(size=PAGE_SIZE)
 
 Start = Annotated[str, Query(max_length=MAX_START_LENGTH)]
 
@@ -48,7 +51,9 @@ def pages(repositories: Repositories, granting: Granting, web: Web) -> APIRouter
         operation: str = "",
     ) -> Response:
         asked = (account.strip(), operation) if account.strip() else None
-        return await screen.show(request, name, review=page, starts=(teams, users), asked=asked)
+        # To count everybody with access, the permits of all robots would have to be looked at.
+        review = replace(page, with_count=False)
+        return await screen.show(request, name, review=review, starts=(teams, users), asked=asked)
 
     @router.post(PERMISSIONS)
     async def change(request: Request, name: RepositoryInPath, form: FormBody) -> Response:
@@ -67,7 +72,7 @@ class Answer:
 
     operations: Sequence[Operation]
     is_allowed: bool
-    reasons: Sequence[Reason]
+    shown: reasons.ShownReasons
 
 
 class _Forms:
@@ -117,7 +122,7 @@ class _Screen:
         request: Request,
         name: RepositoryName,
         *,
-        review: ListPage | None = None,
+        review: ListPage = FIRST_PAGE,
         starts: tuple[str, str] = ("", ""),
         asked: tuple[str, str] | None = None,
         form: Form | None = None,
@@ -141,16 +146,16 @@ class _Screen:
             "repositories/permissions.html",
             status=200 if error is None else 400,
             error=None if is_told_in_form else error,
-            trouble=(kind, "" if error is None else error.message),
+            trouble=(kind, self._web.told(request, error)),
             view=view,
             teams=teams,
             users=users,
             starts={"teams": start_of_teams, "users": start_of_users},
-            review=await self._granting.explanations.review(caller, name, review or ListPage(size=PAGE_SIZE)),
-            review_start="" if review is None else review.start,
+            review=await self._granting.explanations.review(caller, name, review),
+            review_start=review.start,
             asked=asked or ("", ""),
             answers=answers,
-            explain_error=trouble,
+            explain_error=self._web.translate(request, trouble),
             form=form or Form(),
             operations=list(Operation),
             team_choices=await grants.team_choices(caller, name),
@@ -175,7 +180,8 @@ def _answers(explanations: Iterable[Explanation]) -> list[Answer]:
     """Put operations together whose answers are the same for the same reasons."""
     groups = [list(group) for _, group in itertools.groupby(explanations, key=_essence)]
     return [
-        Answer([each.operation for each in group], group[0].allowed, group[0].reasons) for group in groups
+        Answer([each.operation for each in group], group[0].allowed, reasons.shown(group[0].reasons))
+        for group in groups
     ]
 
 

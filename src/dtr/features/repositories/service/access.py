@@ -4,15 +4,16 @@ from typing import Final
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller
 from dtr.features.access.model import Level, NamespaceOperation, Operation, decide_namespace
 from dtr.features.accounts.model import Account, Team, no_such_team, no_such_user
 from dtr.features.accounts.service import RevokeAccess
 from dtr.features.accounts.store import accounts, teams
-from dtr.features.repositories.access_model import TeamAccess, UserAccess, not_of_teams, team_of_another
 from dtr.features.repositories.events import team_access_changed, user_access_changed
 from dtr.features.repositories.model import Repository, no_such_repository
+from dtr.features.repositories.model.access import TeamAccess, UserAccess, not_of_teams, team_of_another
 from dtr.features.repositories.service.guard import require
 from dtr.features.repositories.service.namespaces import rank_in
 from dtr.features.repositories.service.repositories import RepositoryView, view
@@ -203,9 +204,11 @@ def _grantee(tx: Transaction, ref: str, owner: Account) -> Account:
     if user is None:
         raise no_such_user(ref)
     if user.is_org:
-        raise Invalid(f"{user.name} is an organization: access is given to its teams", name=user.name)
+        raise Invalid(
+            said("%(name)s is an organization: access is given to its teams", name=user.name), name=user.name
+        )
     if not user.is_active:
-        raise Invalid(f"{user.name} is disabled", name=user.name)
+        raise Invalid(said("%(name)s is disabled", name=user.name), name=user.name)
     if user.id == owner.id:
-        raise Invalid(f"{user.name} owns the repository", name=user.name)
+        raise Invalid(said("%(name)s owns the repository", name=user.name), name=user.name)
     return user

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.features.accounts.model import NoSuchAccount
 from dtr.features.repositories.events import repository_created
@@ -89,7 +90,10 @@ def hold_namespace(tx: Transaction, namespace: str) -> str:
     account_id = repositories.hold_namespace(tx, namespace)
     if account_id is None:
         raise NoSuchAccount(
-            f"there is no account {namespace}: repositories live under a user or an organization",
+            said(
+                "there is no account %(namespace)s: repositories live under a user or an organization",
+                namespace=namespace,
+            ),
             name=namespace,
         )
     return account_id

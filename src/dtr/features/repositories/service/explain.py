@@ -1,8 +1,10 @@
 """Why somebody may or may not do something with a repository, and who may do what with it."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import ANONYMOUS, Caller, Principal
 from dtr.features.access.model import (
@@ -16,8 +18,8 @@ from dtr.features.access.model import (
 )
 from dtr.features.accounts.model import no_such_account
 from dtr.features.accounts.store import accounts
-from dtr.features.repositories.access_model import AccessEntry, Explanation, RobotDirectory
 from dtr.features.repositories.model import Repository, Visibility
+from dtr.features.repositories.model.access import AccessEntry, Explanation, RobotDirectory
 from dtr.features.repositories.service.guard import require, standing
 from dtr.features.repositories.store import access_review as store
 from dtr.oci.names import RepositoryName
@@ -71,14 +73,19 @@ class Explanations:
 
         def read(tx: Transaction) -> Page[AccessEntry]:
             repository = require(tx, caller.principal, name, Operation.VIEW_ACCESS)
-            everybody = self._outside_the_database(tx, repository)
             first = store.parse_start(page.start)
+            public = _entries_of_everybody(repository)
             found = [
-                *(each for each in everybody if store.place_of(each) >= first),
+                *(each for each in public if store.place_of(each) >= first),
                 *store.entries(tx, repository, page),
             ]
-            found.sort(key=store.place_of)
-            total = len(everybody) + store.count(tx, repository) if page.with_count else None
+            # The robots come last, and may be many: they are read where the page is not full without them.
+            missing = max(0, page.size + 1 - len(found))
+            found += itertools.islice(self._robots_in(tx, repository, first), missing)
+            total = None
+            if page.with_count:
+                robots = sum(1 for _ in self._robots_in(tx, repository))
+                total = len(public) + store.count(tx, repository) + robots
             following = [store.start_at(store.place_of(each)) for each in found[page.size :]]
             return Page(found[: page.size], next(iter(following), None), total)
 
@@ -91,7 +98,7 @@ class Explanations:
         decision = standing(tx, principal, name).decision
         if is_active:
             return decision
-        hindrances = (*decision.hindrances, "the account is disabled or has expired")
+        hindrances = (*decision.hindrances, said("the account is disabled or has expired"))
         return replace(decision, operations=frozenset(), hindrances=hindrances)
 
     def _find(
@@ -107,14 +114,19 @@ class Explanations:
             raise no_such_account(account)
         return robot.principal, robot.is_active
 
-    def _outside_the_database(self, tx: Transaction, repository: Repository) -> list[AccessEntry]:
-        """Return the entries that no table of this room or of accounts holds: everybody, and robots."""
-        found = []
-        if repository.visibility is Visibility.PUBLIC:
-            found.append(AccessEntry("", Grant(Source.PUBLIC, PUBLIC_OPERATIONS)))
+    def _robots_in(
+        self, tx: Transaction, repository: Repository, first: store.Place = (0, "")
+    ) -> Iterator[AccessEntry]:
+        """Yield the entries of robots, which no table of this room or of accounts holds."""
         path = RepositoryName.parse(repository.path)
-        for robot in self._robots.working_in(tx, repository.namespace):
+        start = first[1] if first[0] == store.PLACE_OF_ROBOTS else ""
+        for robot in self._robots.working_in(tx, repository.namespace, start):
             permitted = operations_permitted(robot, path)
             if permitted:
-                found.append(AccessEntry(robot.name or "", Grant(Source.ROBOT, permitted)))
-        return found
+                yield AccessEntry(robot.name or "", Grant(Source.ROBOT, permitted))
+
+
+def _entries_of_everybody(repository: Repository) -> list[AccessEntry]:
+    if repository.visibility is not Visibility.PUBLIC:
+        return []
+    return [AccessEntry("", Grant(Source.PUBLIC, PUBLIC_OPERATIONS))]

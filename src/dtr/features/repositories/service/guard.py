@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dtr.core.errors import Denied, Unauthorized
+from dtr.core.messages import said, said_together
 from dtr.core.principal import Principal, PrincipalKind
 from dtr.features.access.model import (
     AccessPolicy,
@@ -80,8 +81,13 @@ def require(tx: Transaction, principal: Principal, name: RepositoryName, operati
         if principal.is_anonymous:
             raise Unauthorized("log in first: with a password or access token, or in the browser")
         raise Denied(
-            f"{principal.name} may not {operation.replace('-', ' ')} {found.repository.path}:"
-            f" {'; '.join(found.decision.explain(operation))}",
+            said(
+                "%(who)s may not %(operation)s %(name)s: %(reasons)s",
+                who=principal.name,
+                operation=operation.words,
+                name=found.repository.path,
+                reasons=said_together(found.decision.explain(operation)),
+            ),
             name=found.repository.path,
         )
     return found.repository

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Denied
+from dtr.core.messages import said
 from dtr.core.principal import Caller
 from dtr.features.access.model import NamespaceOperation, Operation, may_administer
 from dtr.features.accounts.model import Account, AccountOwnsRepositories
@@ -161,7 +162,12 @@ def keep_owners(tx: Transaction, account: Account) -> None:
     path = store.any_in(tx, account.name)
     if path is not None:
         raise AccountOwnsRepositories(
-            f"{account.name} has repositories, such as {path}: delete or move them first", name=account.name
+            said(
+                "%(name)s has repositories, such as %(repository)s: delete or move them first",
+                name=account.name,
+                repository=path,
+            ),
+            name=account.name,
         )
 
 

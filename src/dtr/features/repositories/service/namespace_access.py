@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from dtr.core.clock import Clock
 from dtr.core.errors import Denied
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, Page
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import (
@@ -16,13 +17,13 @@ from dtr.features.access.model import (
 from dtr.features.accounts.model import Account, Team, no_such_account, no_such_user
 from dtr.features.accounts.service import RevokeAccess
 from dtr.features.accounts.store import accounts, teams
-from dtr.features.repositories.access_model import (
+from dtr.features.repositories.events import namespace_team_access_changed
+from dtr.features.repositories.model.access import (
     NoSuchNamespaceTeamAccess,
     TeamAccess,
     TeamReach,
     not_of_teams,
 )
-from dtr.features.repositories.events import namespace_team_access_changed
 from dtr.features.repositories.service.access import is_less, team_in
 from dtr.features.repositories.service.guard import standing
 from dtr.features.repositories.service.namespaces import rank_in, require_namespace
@@ -72,7 +73,9 @@ class NamespaceGrants:
             team = team_in(tx, owner, team_ref)
             level = store.namespace_team_level(tx, team.id)
             if level is None:
-                raise NoSuchNamespaceTeamAccess(f"the team {team.name} has no level on the namespace")
+                raise NoSuchNamespaceTeamAccess(
+                    said("the team %(team)s has no level on the namespace", team=team.name)
+                )
             return owner, TeamAccess(team, level)
 
         return await self._database.read(read)
@@ -147,7 +150,11 @@ class AccessOverviews:
             owner, team = _known_team(tx, caller, organization, team_ref)
             if not _may_see_grants(tx, caller.principal, owner, team):
                 raise Denied(
-                    f"only members of the team {team.name} and who administers {owner.name} see that"
+                    said(
+                        "only members of the team %(team)s and who administers %(owner)s see that",
+                        team=team.name,
+                        owner=owner.name,
+                    )
                 )
             found = store.team_repositories(tx, team.id, page)
             levels = {each.repository.path: each.level for each in found.items}

@@ -6,6 +6,7 @@ A namespace is an account, of a user or an organization, under which repositorie
 from typing import Final
 
 from dtr.core.errors import Denied, Unauthorized
+from dtr.core.messages import said
 from dtr.core.principal import Principal, PrincipalKind
 from dtr.features.access.model import (
     AccessPolicy,
@@ -48,7 +49,13 @@ def require_namespace(
     account = _account(tx, principal, namespace)
     if operation not in decide_namespace(principal, namespace, rank_in(tx, principal, namespace)):
         raise Denied(
-            f"{principal.name} may not {operation.replace('-', ' ')} in {namespace}", namespace=namespace
+            said(
+                "%(who)s may not %(operation)s in %(namespace)s",
+                who=principal.name,
+                operation=operation.words,
+                namespace=namespace,
+            ),
+            namespace=namespace,
         )
     return account
 
@@ -63,7 +70,10 @@ def require_creation(tx: Transaction, principal: Principal, name: RepositoryName
         return require_namespace(tx, principal, name.namespace, NamespaceOperation.CREATE_REPOSITORY)
     account = _account(tx, principal, name.namespace)
     if not standing(tx, principal, name, MAY_CREATE).decision.allows(Operation.CONFIGURE):
-        raise Denied(f"the permits of {principal.name} do not cover creating {name}", name=name.path)
+        raise Denied(
+            said("the permits of %(who)s do not cover creating %(name)s", who=principal.name, name=name),
+            name=name.path,
+        )
     return account
 
 

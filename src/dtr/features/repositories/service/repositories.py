@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dtr.core.errors import Invalid
+from dtr.core.messages import said
 from dtr.core.paging import ListPage, NamePage, Page, PageRequest
 from dtr.core.principal import Caller, Principal
 from dtr.features.access.model import AccessPolicy, Decision, Operation, may_administer
@@ -60,7 +61,9 @@ class Repositories:
         def read(tx: Transaction) -> Page[RepositoryView]:
             within = Range.of_namespace(namespace)
             if not _is_known(tx, caller.principal, namespace):
-                raise NoSuchAccount(f"there is no account {namespace[:100]}", name=namespace[:100])
+                raise NoSuchAccount(
+                    said("there is no account %(name)s", name=namespace[:100]), name=namespace[:100]
+                )
             return _page(tx, caller.principal, page, start, within)
 
         return await self._database.read(read)

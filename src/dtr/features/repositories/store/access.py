@@ -7,7 +7,7 @@ from dtr.features.access.model import Level
 from dtr.features.accounts.store.accounts import account_of
 from dtr.features.accounts.store.organizations import next_name
 from dtr.features.accounts.store.teams import team_of
-from dtr.features.repositories.access_model import RepositoryAccess, TeamAccess, UserAccess
+from dtr.features.repositories.model.access import RepositoryAccess, TeamAccess, UserAccess
 from dtr.features.repositories.store.repositories import to_repository
 from dtr.plumbing.db import Transaction
 

@@ -7,8 +7,8 @@ from sqlalchemy import text
 from dtr.core.errors import Invalid
 from dtr.core.paging import ListPage
 from dtr.features.access.model import AUDITOR_OPERATIONS, Grant, Level, Source
-from dtr.features.repositories.access_model import AccessEntry
 from dtr.features.repositories.model import Repository
+from dtr.features.repositories.model.access import AccessEntry
 from dtr.plumbing.db import Transaction
 
 SOURCES: Final = (
@@ -24,6 +24,7 @@ SOURCES: Final = (
 )
 """The order of the list. A place in it is the number of the source and the name: `4:developers`."""
 
+PLACE_OF_ROBOTS: Final = SOURCES.index(Source.ROBOT)
 
 # Reads what concerns one repository or its organization, by the indexes that begin with their ids, and the few
 # administrators and auditors of the registry; sorts it, and gives a page. Disabled users can do nothing.

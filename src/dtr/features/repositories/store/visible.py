@@ -70,8 +70,8 @@ SELECT path FROM seen
 """)
 
 # The namespaces that somebody owns or is in a team of, where that team has a level on all of it, as far as they have
-# repositories in the range. By the indexes on account_id, and one probe of repository(namespace, path) each: the LIMIT
-# keeps PostgreSQL from joining with all of the table.
+# repositories in the range. By the indexes on account_id, and one probe of repository(namespace, path) each: LIMIT and
+# ORDER keep PostgreSQL from joining with all of the table, and from looking through it where one namespace has most.
 NAMESPACES = text("""
 SELECT name FROM (
     SELECT o.name FROM organization_member m JOIN account o ON o.id = m.org_id
@@ -87,7 +87,7 @@ SELECT name FROM (
     SELECT name FROM account WHERE name = :own) AS reached
  WHERE (SELECT 1 FROM repository r
          WHERE r.namespace = reached.name AND r.path >= :start AND r.path < :end
-         LIMIT 1) = 1
+         ORDER BY r.path LIMIT 1) = 1
 """)
 
 COUNT_ALL = text("SELECT COUNT(*) FROM repository WHERE path >= :start AND path < :end")

@@ -202,4 +202,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("repository_id", "name", name=op.f("pk_tag")),
     )
     op.create_index("ix_tag_digest", "tag", ["repository_id", "digest"], unique=False)
+    op.create_index("ix_tag_tagged_at", "tag", ["repository_id", "tagged_at", "name"], unique=False)
     op.execute("INSERT INTO content_generation (id, number) VALUES (1, 0)")

@@ -13,10 +13,12 @@ BYTE_ORDERED = sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql")
 ACCOUNT_INDEXES = (
     ("is_org", "name"),
     ("is_org", "is_admin", "name"),
+    ("is_org", "is_auditor", "name"),
     ("is_org", "is_active", "name"),
     ("full_name", "name"),
     ("is_org", "full_name", "name"),
     ("is_org", "is_admin", "full_name", "name"),
+    ("is_org", "is_auditor", "full_name", "name"),
     ("is_org", "is_active", "full_name", "name"),
 )
 """For lists of accounts: each filter in each order."""

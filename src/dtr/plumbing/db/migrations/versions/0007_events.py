@@ -65,6 +65,12 @@ def upgrade() -> None:
         ["namespace", "type", "published_at", "id"],
         unique=False,
     )
+    op.create_index(
+        op.f("ix_event_namespace_actor_id_type_published_at_id"),
+        "event",
+        ["namespace", "actor_id", "type", "published_at", "id"],
+        unique=False,
+    )
     op.create_table(
         "audit_entry",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),

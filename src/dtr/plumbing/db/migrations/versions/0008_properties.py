@@ -23,7 +23,8 @@ def upgrade() -> None:
     op.create_table(
         "account_setting",
         sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("content_cache_id", sa.Text(), nullable=False),
+        sa.Column("content_cache_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("language", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_account_setting_account_id"), ondelete="CASCADE"
         ),
