@@ -152,7 +152,7 @@ async def test_the_longest_life_is_the_default(scene: Scene, max_days: int | Non
 
 
 async def test_nobody_makes_a_token_that_lives_longer(scene: Scene) -> None:
-    with pytest.raises(Invalid, match="at most 30 days"):
+    with pytest.raises(Invalid, match="30 or fewer days"):
         await scene.process(30).create(await scene.caller(), "", Wish(expires_in_days=31))
 
 

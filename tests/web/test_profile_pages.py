@@ -71,6 +71,12 @@ def test_the_account_shows_ranks_and_organizations(admin: ApiClient, me: Browser
     assert "Auditor" in me.see("/profile")
 
 
+def test_the_account_shows_how_clients_log_in(registry: ServerProcess, me: Browser, name: str) -> None:
+    page = me.see("/profile")
+    assert f'data-copy="docker login 127.0.0.1:{registry.port} -u {name}"' in page
+    assert "/ca" not in page  # nothing is encrypted here
+
+
 def test_the_full_name_is_saved_and_shown_inert(me: Browser) -> None:
     assert me.send("/profile", full_name=HOSTILE).headers["location"] == "/profile"
     page = me.see("/profile")
