@@ -121,7 +121,10 @@ def test_an_error_of_authentication_to_head_has_its_challenge_and_no_body(server
 def test_an_unknown_address_is_404_with_the_error_document(
     admin: RegistryClient, path: str, method: str
 ) -> None:
-    answer = admin.http.request(method, path, headers={"authorization": f"Bearer {admin.token()}"})
+    # Only the registry takes its tokens: pages answer everywhere else, and would refuse one.
+    headers = {"authorization": f"Bearer {admin.token()}"} if path.startswith("/v2") else {}
+
+    answer = admin.http.request(method, path, headers=headers)
 
     assert answer.status_code == 404
     assert len(error_codes(answer)) == 1
