@@ -181,7 +181,7 @@ def test_addresses_and_methods_from_outside_make_no_new_series(own: ServerProces
         httpx.get(f"{own.url}/v2/alice/made-up-{number}/tags/list")
 
     assert eventually(
-        lambda: requests_counted(samples(own.url), method="GET", route="other", status="404") == 30
+        lambda: requests_counted(samples(own.url), method="GET", route="page", status="404") == 30
     )
     routes = {dict(labels).get("route", "") for _, labels in samples(own.url)}
     assert not any("made-up" in route for route in routes)
