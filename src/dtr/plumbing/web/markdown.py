@@ -14,6 +14,7 @@ MAX_NESTING: Final = 20
 
 MAX_BRACKETS: Final = 1_000
 MAX_COLUMNS: Final = 64
+MAX_CELLS: Final = 20_000
 MAX_HTML_LENGTH: Final = 100_000
 """Texts with more than this were made by programs to keep us busy, or to make a page too long."""
 
@@ -30,8 +31,10 @@ def render_markdown(text: str) -> Markup:
     Raw HTML in the text is shown as text; links lead to web and mail addresses only. Headings begin at the third level,
     below those of the page. A text that would take too long, or become too long, is shown as it was typed.
     """
-    columns = max((line.count("|") for line in text.split("\n")), default=0)
-    if text.count("[") <= MAX_BRACKETS and columns <= MAX_COLUMNS:
+    lines = text.split("\n")
+    columns = max(line.count("|") for line in lines)
+    is_modest = columns <= MAX_COLUMNS and columns * len(lines) <= MAX_CELLS  # short rows are filled up
+    if is_modest and text.count("[") <= MAX_BRACKETS:
         rendered = _renderer().render(text)
         if len(rendered) <= MAX_HTML_LENGTH:
             return Markup(rendered)  # noqa: S704 - raw HTML is off and links are checked
